@@ -1,0 +1,48 @@
+"""What measurement taught the formulas: a few physical constants, and how far predictions with them were off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+from assay.result import Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constants:
+    """The few numbers between a datasheet and a real machine. Efficiencies are shares of the datasheet figure."""
+
+    matmul: float = 0.75  # best share of peak a large matrix multiplication reaches
+    matmul_half_k: float = 150.0  # depth K at which half of that share is reached
+    tile: float = 128.0  # edge of the output tile that is computed at once
+    attention: float = 0.55  # share of peak a fused attention kernel reaches
+    memory: float = 0.80  # share of memory bandwidth that streaming operations reach
+    launch_s: float = 5e-6  # host and device overhead of one operation
+    inner_link: float = 0.70  # share of link bandwidth a large collective reaches inside a node
+    outer_link: float = 0.70  # … and between nodes
+    inner_latency_s: float = 5e-6  # added to the link's own latency per collective step
+    outer_latency_s: float = 15e-6
+    overlap_data: float = 0.8  # share of data-parallel communication hidden behind compute
+    overlap_tensor: float = 0.0
+    step_overhead_s: float = 5e-3  # per optimizer step: logging, data fetch, synchronisation
+    straggler: float = 0.01  # growth of step time per doubling of nodes
+    reserve_bytes: float = 1.5e9  # context, communication buffers
+    fragmentation: float = 0.05  # share of activation memory lost between blocks
+
+
+CONSTANTS = tuple(f.name for f in fields(Constants))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Constants for one accelerator (or class of them) with the spread of what they left unexplained."""
+
+    name: str
+    applies_to: str  # accelerator name, architecture class, or "all"
+    evidence: Evidence
+    constants: Mapping[str, float]  # name in Constants -> value; what is absent keeps the broader class's value
+    residual_ln: float  # 90 % half-width of ln(measured/predicted) on data not used for the fit
+    rows: int = 0  # measured results it was fitted on
+    sources: tuple[str, ...] = ()
+    at_bound: tuple[str, ...] = ()  # constants that ended at their limit: a model term is missing
+    settings: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,61 @@
+"""What can go wrong, said so that the reader knows what to type next.
+
+AssayError
+├── InputError    your input (exit 2)
+├── MeasureError  the machine could not be measured (exit 3)
+└── Finding       a gate or a check says no (exit 1)
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AssayError(Exception):
+    """Something a person can act on; `str(error)` is one plain sentence or two."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        self.what, self.where, self.hint = what, where, hint
+        super().__init__(": ".join(part for part in (where, what) if part) + (f"; {hint}" if hint else ""))
+
+
+class InputError(AssayError):
+    """A file, a flag or a number that cannot be used as given."""
+
+    exit_code = 2
+
+
+class MeasureError(AssayError):
+    """The machine could not be measured: a device, a tool or quiet is missing."""
+
+    exit_code = 3
+
+
+class Finding(AssayError):
+    """The question was answered, and the answer is no."""
+
+    exit_code = 1
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """The names most like this one, best first.
+
+    >>> nearest("h100-sxn", ["a100-sxm", "h100-sxm", "mi300x"])[0]
+    'h100-sxm'
+    """
+    options = {option.casefold(): option for option in known}
+    found = difflib.get_close_matches(name.casefold(), options, n=count, cutoff=0.5)
+    return [options[match] for match in found]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint for an error: the near misses, or nothing.
+
+    >>> did_you_mean("bandwith", ["bandwidth", "power"])
+    'did you mean "bandwidth"?'
+    """
+    found = nearest(name, known)
+    return "did you mean " + " or ".join(f'"{match}"' for match in found) + "?" if found else ""

@@ -1,0 +1,138 @@
+"""Models as data: the shape a family needs to write down its operations, and nothing about hardware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """How the tokens of one layer look at each other.
+
+    `kind`: full (every earlier token), sliding (the last `window`), chunked, mla (DeepSeek's latent attention),
+    linear (constant state: no KV cache), none.
+    """
+
+    kind: Literal["full", "sliding", "chunked", "mla", "linear", "none"] = "full"
+    heads: int
+    kv_heads: int
+    head_dim: int  # of queries and keys
+    value_dim: int | None = None  # of values, where it differs from head_dim
+    window: int | None = None
+    q_rank: int | None = None  # MLA: rank of the compressed query, None = not compressed
+    kv_rank: int | None = None  # MLA: rank of the compressed key/value
+    rope_dim: int | None = None  # MLA: the part of head_dim that carries positions, cached once for all heads
+    qkv_bias: bool = False
+    out_bias: bool = False
+    qk_norm: bool = False  # a norm of head_dim on queries and on keys
+    sinks: bool = False  # one learned sink logit a head (gpt-oss)
+    extra_params: int = 0  # parameters of this layer's attention that the fields above do not say (with the reason)
+    state_bytes: float | None = None  # linear: recurrent state per sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedForward:
+    """The part of a layer that treats each token alone: one MLP, or experts of which each token visits a few."""
+
+    hidden: int  # width of one expert, or of the MLP
+    gated: bool = True  # SwiGLU and its like: three matrices instead of two
+    bias: bool = False
+    experts: int = 0  # 0 = dense
+    experts_per_token: int = 0
+    shared_hidden: int = 0  # total width of the experts every token visits
+    shared_gate: bool = False  # a learned gate on the shared expert (qwen2_moe)
+    router_bias: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """`count` equal layers in a row."""
+
+    count: int
+    attention: Attention
+    ffn: FeedForward
+    cross_attention: Attention | None = None  # a decoder that looks at an encoder
+    norms: int = 2  # norm vectors of the hidden width per layer
+    parallel: bool = False  # attention and MLP side by side (gpt_neox, falcon, phi): one all-reduce less
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransformerShape:
+    """A transformer as its blocks see it. Blocks stand in order of execution; order inside a mix does not matter."""
+
+    hidden: int
+    vocab: int
+    blocks: tuple[Block, ...]
+    encoder: tuple[Block, ...] = ()  # T5 and its like; empty for decoder-only and encoder-only models
+    causal: bool = True  # False: every token sees every token (BERT, ViT)
+    tied: bool = False  # the output matrix is the embedding
+    head: bool = True  # there is an output matrix over the vocabulary
+    head_bias: bool = False
+    positions: int = 0  # learned position vectors
+    token_types: int = 0
+    norm_bias: bool = False  # LayerNorm (weight and bias) rather than RMSNorm (weight)
+    final_norms: int = 1
+    extra_params: int = 0  # patch embedding, pooler, MLM transform …: what the fields above do not say
+    embedding_params: int | None = None  # overrides vocab × hidden where the embedding is not that (ViT: 0)
+    max_seq_len: int | None = None
+
+    @property
+    def layers(self) -> int:
+        """Number of layers, the encoder's included."""
+        return sum(block.count for block in (*self.encoder, *self.blocks))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvLayer:
+    """`count` equal convolutions: channels in and out, kernel and output height and width in pixels."""
+
+    count: int
+    channels_in: int
+    channels_out: int
+    kernel: int
+    out_px: int
+    groups: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvShape:
+    """A convolutional network as the list of its convolutions (ResNet, EfficientNet)."""
+
+    image_px: int
+    layers: tuple[ConvLayer, ...]
+    classes: int
+    features: int  # width before the classifier
+    norm_params: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DlrmShape:
+    """A recommender: embedding tables, a bottom and a top MLP, and pairwise interaction (DLRM)."""
+
+    tables_rows: tuple[int, ...]
+    embedding_dim: int
+    dense_features: int
+    bottom_mlp: tuple[int, ...]
+    top_mlp: tuple[int, ...]
+    lookups_per_table: tuple[int, ...] = ()
+    cross_layers: int = 0  # DCNv2
+    cross_rank: int = 0
+
+
+Shape: TypeAlias = TransformerShape | ConvShape | DlrmShape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model by name: its family and that family's shape."""
+
+    name: str
+    family: Literal["transformer", "convnet", "dlrm"]
+    shape: Shape
+    kind: str = "dense"  # dense | moe | encoder | encoder-decoder | vit | hybrid …, for people
+    aliases: tuple[str, ...] = ()
+    source: str = ""
+    confidence: Literal["high", "medium", "low"] = "high"  # low: read by structure from an unknown config
+    unread: tuple[str, ...] = field(default=())  # config keys that were not understood
+    published_params: int | None = None  # what its maker says, to check our count against

@@ -1,0 +1,123 @@
+"""The one shape of an answer: predicted, measured and published results differ only in `origin`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from assay.hardware import System
+from assay.plan import Plan
+from assay.workload import Workload
+
+Origin = Literal["predicted", "measured", "published"]
+
+# How well a number is founded: A measured here · B published for this accelerator · C for its architecture class ·
+# D datasheet only.
+Evidence = Literal["A", "B", "C", "D"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A number with its 90 % interval; `low == high == mean` only when it is exact (a count)."""
+
+    mean: float
+    low: float
+    high: float
+    evidence: Evidence
+
+    def overlaps(self, other: Value) -> bool:
+        """Whether the two intervals meet: then the difference is not proven."""
+        return self.low <= other.high and other.low <= self.high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A share of a step's time: which term, how long, and which resource bounds it."""
+
+    name: str
+    time_s: float
+    bound: str  # compute | memory | network | latency | bubble | host | storage
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One kind of operation on the roofline: work, bytes and the time predicted or measured for it."""
+
+    name: str
+    flop: float
+    bytes: float
+    time_s: float
+    dtype: str = "bf16"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryPart:
+    """A share of the fullest device's memory."""
+
+    name: str
+    size_bytes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """What a metric means; its unit is the suffix of its name."""
+
+    name: str
+    title: str
+    better: Literal["higher", "lower", "neither"]
+    meaning: str
+
+
+METRICS: Mapping[str, Metric] = {
+    m.name: m
+    for m in (
+        Metric(name="step_s", title="step time", better="lower", meaning="one optimizer step, in steady state"),
+        Metric(name="tokens_per_s", title="tokens/s", better="higher", meaning="tokens learnt from per second, whole job"),
+        Metric(
+            name="device_tokens_per_s", title="tokens/s/device", better="higher", meaning="tokens per second and device"
+        ),
+        Metric(name="samples_per_s", title="samples/s", better="higher", meaning="sequences per second, whole job"),
+        Metric(name="time_to_train_s", title="time to train", better="lower", meaning="steps to the target × step time"),
+        Metric(name="mfu", title="MFU", better="higher", meaning="model FLOP/s over dense peak (PaLM, appendix B)"),
+        Metric(name="hfu", title="HFU", better="higher", meaning="executed FLOP/s, recompute included, over dense peak"),
+        Metric(
+            name="device_flop_per_s", title="model FLOP/s/device", better="higher", meaning="model FLOP per second and device"
+        ),
+        Metric(name="peak_memory_bytes", title="peak memory", better="lower", meaning="fullest device, at the worst moment"),
+        Metric(name="headroom_bytes", title="headroom", better="higher", meaning="memory left there; negative = short by"),
+        Metric(name="power_w", title="power", better="lower", meaning="whole system while it trains, cooling excluded"),
+        Metric(name="energy_j", title="energy", better="lower", meaning="to the target, or per step where there is none"),
+        Metric(name="rent_usd", title="rent", better="lower", meaning="accelerator-hours to the target × the asked price"),
+        Metric(
+            name="purchase_usd", title="share of purchase", better="lower",
+            meaning="the system's price, straight-line over its life, for the time this job takes, plus energy",
+        ),
+        Metric(name="capex_usd", title="purchase price", better="lower", meaning="price asked for the whole system"),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a job does on a machine: values with intervals, where the time and the memory go, and how we know."""
+
+    workload: Workload
+    system: System
+    plan: Plan
+    origin: Origin
+    values: Mapping[str, Value]  # by METRICS name; a metric that is unknown is not there
+    parts: tuple[Part, ...] = ()
+    memory: tuple[MemoryPart, ...] = ()
+    roofline: tuple[Point, ...] = ()
+    sensitivity: Mapping[str, float] = field(default_factory=dict)  # lever -> d ln(step time) / d ln(lever)
+    bound: str = ""  # what bounds the step, in words
+    evidence: Evidence = "D"
+    sources: tuple[str, ...] = ()  # runs, rows and files that earned the constants
+    notes: tuple[str, ...] = ()  # what was assumed, what is extrapolated
+
+    @property
+    def step(self) -> Value:
+        """Time of one step."""
+        return self.values["step_s"]

@@ -1,0 +1,243 @@
+"""Units: SI floats inside, `"3.35 TB/s"` only in files and on screens.
+
+A field's name ends in its unit (`bandwidth_bytes_per_s`, `price_usd_per_s`); `parse` reads a value as its source prints
+it and checks that it is in that unit's dimension, `show` prints it back with a readable prefix.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+
+from assay.errors import InputError, did_you_mean
+
+Dimension = tuple[tuple[str, int], ...]
+
+# What a name's suffix may be built of -> exponents over the base units byte, flop, s, usd, j, token, sample.
+SUFFIXES: Final[dict[str, dict[str, int]]] = {
+    "s": {"s": 1},
+    "bytes": {"byte": 1},
+    "byte": {"byte": 1},
+    "flop": {"flop": 1},
+    "w": {"j": 1, "s": -1},
+    "j": {"j": 1},
+    "hz": {"s": -1},
+    "usd": {"usd": 1},
+    "tokens": {"token": 1},
+    "token": {"token": 1},
+    "samples": {"sample": 1},
+    "sample": {"sample": 1},
+}
+
+_DECIMAL: Final = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
+_BINARY: Final = {f"{p}i": 1024.0**n for n, p in enumerate("KMGTPE", start=1)} | {"ki": 1024.0}
+_SMALL: Final = {"m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "p": 1e-12}
+
+# Unit symbol -> (factor to the base unit, base exponents, prefixes it may carry).
+_SYMBOLS: Final[dict[str, tuple[float, dict[str, int], dict[str, float]]]] = {
+    "B": (1, {"byte": 1}, _DECIMAL | _BINARY),
+    "byte": (1, {"byte": 1}, {"": 1.0}),
+    "bytes": (1, {"byte": 1}, {"": 1.0}),
+    "b": (1 / 8, {"byte": 1}, _DECIMAL | _BINARY),
+    "bit": (1 / 8, {"byte": 1}, _DECIMAL | _BINARY),
+    "FLOP": (1, {"flop": 1}, _DECIMAL),
+    "FLOPS": (1, {"flop": 1, "s": -1}, _DECIMAL),
+    "OP": (1, {"flop": 1}, _DECIMAL),
+    "OPS": (1, {"flop": 1, "s": -1}, _DECIMAL),
+    "W": (1, {"j": 1, "s": -1}, _DECIMAL | _SMALL),
+    "J": (1, {"j": 1}, _DECIMAL | _SMALL),
+    "Wh": (3600, {"j": 1}, _DECIMAL),
+    "Hz": (1, {"s": -1}, _DECIMAL),
+    "s": (1, {"s": 1}, {"": 1.0} | _SMALL),
+    "min": (60, {"s": 1}, {"": 1.0}),
+    "h": (3600, {"s": 1}, {"": 1.0}),
+    "hour": (3600, {"s": 1}, {"": 1.0}),
+    "day": (86400, {"s": 1}, {"": 1.0}),
+    "days": (86400, {"s": 1}, {"": 1.0}),
+    "month": (365.25 / 12 * 86400, {"s": 1}, {"": 1.0}),
+    "year": (365.25 * 86400, {"s": 1}, {"": 1.0}),
+    "years": (365.25 * 86400, {"s": 1}, {"": 1.0}),
+    "USD": (1, {"usd": 1}, _DECIMAL),
+    "$": (1, {"usd": 1}, {"": 1.0}),
+    "token": (1, {"token": 1}, {"": 1.0}),
+    "tokens": (1, {"token": 1}, _DECIMAL),
+    "tok": (1, {"token": 1}, _DECIMAL),
+    "sample": (1, {"sample": 1}, {"": 1.0}),
+    "samples": (1, {"sample": 1}, _DECIMAL),
+    "sequences": (1, {"sample": 1}, {"": 1.0}),
+    "%": (0.01, {}, {"": 1.0}),
+    "x": (1, {}, {"": 1.0}),
+}
+
+_NUMBER = re.compile(r"^\s*(\$?)\s*([-+]?(?:\d[\d,_]*)?\.?\d+(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
+
+
+def suffix(name: str) -> str:
+    """The unit part of a field's name; empty when the field is a pure number.
+
+    >>> suffix("bandwidth_bytes_per_s"), suffix("peak_flop_per_s"), suffix("count_per_node")
+    ('bytes_per_s', 'flop_per_s', '')
+    """
+    words = name.split("_")
+    for start in range(len(words)):
+        tail = words[start:]
+        if tail[0] in SUFFIXES and all(w == "per" if i % 2 else w in SUFFIXES for i, w in enumerate(tail)):
+            return "_".join(tail) if len(tail) % 2 else ""
+    return ""
+
+
+def dimension(unit: str) -> Dimension:
+    """The dimension a suffix stands for, as sorted exponents; raises KeyError for an unknown suffix.
+
+    >>> dimension("w") == dimension("j_per_s")
+    True
+    """
+    exponents: dict[str, int] = {}
+    for i, word in enumerate(unit.split("_per_") if unit else []):
+        for base, power in SUFFIXES[word].items():
+            exponents[base] = exponents.get(base, 0) + (power if i == 0 else -power)
+    return _freeze(exponents)
+
+
+def parse(text: str | float, unit: str = "") -> float:
+    """A value as written, in SI: checks that its unit fits `unit` (a suffix such as "bytes_per_s").
+
+    A bare number is taken to be in SI already. Raises InputError for text that is no number, is not finite, or is in
+    another dimension.
+
+    >>> parse("3.35 TB/s", "bytes_per_s"), parse("$2.49/h", "usd_per_s") * 3600, parse("400 Gb/s", "bytes_per_s")
+    (3350000000000.0, 2.49, 50000000000.0)
+    """
+    if isinstance(text, bool):
+        raise InputError(f"{text} is not a number", hint=f"write {_example(unit)}")
+    if isinstance(text, (int, float)):
+        return _finite(float(text), str(text))
+    match = _NUMBER.match(text)
+    if not match:
+        raise InputError(f'"{text}" is not a number with a unit', hint=f"write {_example(unit)}")
+    dollar, digits, expression = match.groups()
+    factor, exponents = _unit(("$" if dollar else "") + expression, text)
+    value = _finite(float(digits.replace(",", "").replace("_", "")) * factor, text)
+    if expression or dollar:
+        found, wanted = _freeze(exponents), dimension(unit)
+        if found != wanted:
+            raise InputError(
+                f'"{text}" is in {_words(found)}, {_words(wanted)} wanted', hint=f"write {_example(unit, digits)}"
+            )
+    return value
+
+
+def show(value: float | None, unit: str = "", digits: int = 3) -> str:
+    """A value for a person: three significant digits and a readable prefix; "unknown" for None.
+
+    >>> show(3.35e12, "bytes_per_s"), show(0.0004, "s"), show(None, "usd"), show(2.49 / 3600, "usd_per_s")
+    ('3.35 TB/s', '400 µs', 'unknown', '$2.49/h')
+    """
+    if value is None:
+        return "unknown"
+    if not math.isfinite(value):
+        return str(value)
+    if unit == "s":
+        return _duration(value, digits)
+    if unit.startswith("usd"):
+        return _money(value, unit, digits)
+    if unit in ("", "hz") and not unit:
+        return _round(value, digits)
+    head, *per = unit.split("_per_")
+    symbol = {"bytes": "B", "byte": "B", "flop": "FLOP", "w": "W", "j": "J", "hz": "Hz"}.get(head, f" {head}")
+    scaled, prefix = _prefixed(value, digits)
+    body = f"{_round(scaled, digits)} {prefix}{symbol.strip() if symbol[0] != ' ' or prefix else symbol.strip()}"
+    return body + "".join(f"/{ {'bytes': 'B', 'byte': 'B', 'flop': 'FLOP'}.get(p, p)}" for p in per)
+
+
+def _unit(expression: str, text: str) -> tuple[float, dict[str, int]]:
+    factor, exponents = 1.0, dict[str, int]()
+    for i, symbol in enumerate(part.strip() for part in expression.split("/")):
+        if not symbol or symbol == "1":
+            continue
+        scale, base = _symbol(symbol, text)
+        sign = 1 if i == 0 else -1
+        factor *= scale**sign
+        for name, power in base.items():
+            exponents[name] = exponents.get(name, 0) + sign * power
+    return factor, exponents
+
+
+def _symbol(symbol: str, text: str) -> tuple[float, dict[str, int]]:
+    for length in range(min(2, len(symbol) - 1) + 1):
+        prefix, rest = symbol[:length], symbol[length:]
+        if rest in _SYMBOLS and prefix in _SYMBOLS[rest][2]:
+            factor, base, prefixes = _SYMBOLS[rest]
+            return factor * prefixes[prefix], base
+    known = {p + s for s, (_, _, prefixes) in _SYMBOLS.items() for p in prefixes}
+    raise InputError(f'"{text}": "{symbol}" is not a unit known here', hint=did_you_mean(symbol, known))
+
+
+def _finite(value: float, text: str) -> float:
+    if not math.isfinite(value):
+        raise InputError(f'"{text}" is not a finite number', hint="leave out what is unknown")
+    return value
+
+
+def _freeze(exponents: dict[str, int]) -> Dimension:
+    return tuple(sorted((base, power) for base, power in exponents.items() if power))
+
+
+def _words(dim: Dimension) -> str:
+    plural = {"byte": "bytes", "flop": "FLOP", "s": "seconds", "usd": "US dollars", "j": "joules"}
+    if dim == dimension("w"):
+        return "watts"
+    over = [plural.get(b, f"{b}s") + (f"^{p}" if p > 1 else "") for b, p in dim if p > 0]
+    under = [b if b != "s" else "second" for b, p in dim if p < 0]
+    return (" ".join(over) or ("1" if under else "no unit")) + "".join(f" per {b}" for b in under)
+
+
+def _example(unit: str, digits: str = "3.35") -> str:
+    written = {
+        "bytes": "GB", "bytes_per_s": "TB/s", "flop_per_s": "TFLOP/s", "flop": "TFLOP", "w": "W", "j": "kWh",
+        "s": "s", "usd_per_s": "USD/h", "usd": "USD", "hz": "GHz", "usd_per_j": "USD/kWh",
+    }  # fmt: skip
+    return f'"{digits} {written[unit]}"' if unit in written else "a plain number, such as 8" if not unit else f"SI {unit}"
+
+
+def _round(value: float, digits: int) -> str:
+    if value == 0:
+        return "0"
+    if abs(value) >= 10**digits:
+        return f"{value:,.0f}"
+    if abs(value) < 1e-4:
+        return f"{value:.{digits - 1}e}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _prefixed(value: float, digits: int) -> tuple[float, str]:
+    for prefix, factor in (("E", 1e18), ("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if abs(value) >= factor * (1 - 0.5 * 10.0**-digits):
+            return value / factor, prefix
+    return value, ""
+
+
+def _duration(value: float, digits: int) -> str:
+    size = abs(value)
+    for limit, factor, name in ((1e-6, 1e9, "ns"), (1e-3, 1e6, "µs"), (1, 1e3, "ms"), (600, 1, "s")):
+        if size < limit and value:
+            return f"{_round(value * factor, digits)} {name}"
+    if size < 600:
+        return f"{_round(value, digits)} s"
+    for limit, factor, name in ((7200, 60, "min"), (172800, 3600, "h"), (math.inf, 86400, "days")):
+        if size < limit:
+            break
+    return f"{_round(value / factor, digits)} {name}"
+
+
+def _money(value: float, unit: str, digits: int) -> str:
+    factor, per = {
+        "usd": (1.0, ""), "usd_per_s": (3600.0, "/h"), "usd_per_j": (3.6e6, "/kWh"),
+        "usd_per_token": (1e6, "/M tokens"), "usd_per_tokens": (1e6, "/M tokens"), "usd_per_byte": (1e12, "/TB"),
+    }.get(unit, (1.0, "/" + unit.removeprefix("usd_per_")))  # fmt: skip
+    amount = value * factor
+    text = f"{abs(amount):,.2f}" if 0.1 <= abs(amount) < 1000 else _round(abs(amount), max(digits, 3))
+    return f"{'-' if amount < 0 else ''}${text}{per}"
