@@ -1,0 +1,86 @@
+"""Data on stdout in the format asked for; progress and remarks on stderr."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+Row = Mapping[str, object]
+
+FORMATS = ("table", "json", "csv", "md")
+
+
+def format_option(function: F) -> F:
+    """`--format table|json|csv|md`, the same on every verb."""
+    return click.option(
+        "--format", "fmt", type=click.Choice(FORMATS), default="table", show_default=True, help="How to print the answer."
+    )(function)
+
+
+def say(text: str = "") -> None:
+    """A remark or a progress line, on stderr."""
+    click.echo(text, err=True)
+
+
+def emit(rows: Sequence[Row], fmt: str, *, title: str = "", data: object | None = None) -> None:
+    """Print rows. `data`, where given, is what JSON prints instead: full numbers under stable names."""
+    if fmt == "json":
+        click.echo(json.dumps(rows if data is None else data, indent=2, ensure_ascii=False, allow_nan=False, default=str))
+    elif fmt == "csv":
+        click.echo(_csv(rows), nl=False)
+    elif fmt == "md":
+        click.echo(_markdown(rows))
+    elif sys.stdout.isatty():
+        _rich(rows, title)
+    else:
+        click.echo((title + "\n" if title else "") + plain(rows))
+
+
+def plain(rows: Sequence[Row]) -> str:
+    """A full-width table without colour: never cut, whatever the terminal."""
+    columns = _columns(rows)
+    cells = [columns, *([_cell(row.get(c)) for c in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return "\n".join("  ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+
+
+def _columns(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _csv(rows: Sequence[Row]) -> str:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, _columns(rows), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def _markdown(rows: Sequence[Row]) -> str:
+    columns = _columns(rows)
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    body = ("| " + " | ".join(_cell(row.get(c)).replace("|", "\\|") for c in columns) + " |" for row in rows)
+    return "\n".join([*lines, *body])
+
+
+def _rich(rows: Sequence[Row], title: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in _columns(rows):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(c)) for c in _columns(rows)))
+    Console().print(table)
