@@ -7,26 +7,25 @@ file every value names where it comes from: `{ is = "3.35 TB/s", from = "datashe
 from __future__ import annotations
 
 import dataclasses
-import json
-import tomllib
+import re
+import reprlib
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from assay.errors import InputError, did_you_mean
+from assay.files import Raw, read_csv, read_json, read_toml
 from assay.units import parse, suffix
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
-T = TypeVar("T")
-Raw = Mapping[str, object]
+__all__ = ["Fact", "Raw", "Source", "decode", "decode_sourced", "encode", "read_csv", "read_json", "read_toml"]
 
-_MAX_BYTES = 64_000_000  # no file that people write is larger
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,26 +50,6 @@ class Fact:
     high: float | None = None
     source: Source
     note: str = ""
-
-
-def read_toml(path: Path) -> Raw:
-    """The tables of a TOML file; InputError names file and line when it is not TOML."""
-    try:
-        return tomllib.loads(_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"this is not TOML: {error}", where=str(path), hint="strings need quotes, tables [brackets]") from None
-
-
-def read_json(path: Path) -> Raw:
-    """The object in a JSON file; InputError names file and line when it is cut short or is something else."""
-    try:
-        raw = json.loads(_text(path), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        what = f"this is not whole JSON: {error}"
-        raise InputError(what, where=str(path), hint="fetch or write the file again") from None
-    if not isinstance(raw, dict):
-        raise InputError(f"a JSON object is wanted, this is a {type(raw).__name__}", where=str(path), hint="start with {")
-    return raw
 
 
 def decode(raw: Raw, cls: type[T], where: str = "") -> T:
@@ -117,9 +96,10 @@ class _Ledger:
             what = f"{key}: no source" if name is None else f'{key}: source "{name}" is not in this file'
             raise InputError(what, where=self.where, hint=hint)
         low, high = (_number(table.get(end), key, self.where) for end in ("low", "high"))
-        number = value if isinstance(value, (int, float)) else None
-        if number is not None and not (low if low is not None else number) <= number <= (high if high is not None else number):
-            raise InputError(f"{key}: {number:g} is outside its range", where=self.where, hint="low ≤ is ≤ high")
+        if isinstance(value, (int, float)) and (
+            (low is not None and value < low) or (high is not None and value > high)
+        ):
+            raise InputError(f"{key}: {value} is outside its range", where=self.where, hint="low ≤ is ≤ high")
         shown = value if isinstance(value, (int, float, str, bool)) or value is None else str(value)
         remark = str(table.get("note", ""))
         self.facts[key] = Fact(key=key, value=shown, low=low, high=high, source=self.sources[name], note=remark)
@@ -138,7 +118,8 @@ def _plain(raw: object, cls: Any, where: str, path: str, ledger: _Ledger | None)
     for key, value in _table(raw, _join(where, path)).items():
         name = key if key in known else short.get(key)
         if name is None:
-            hint = did_you_mean(key, [*known, *short]) or f"known here: {', '.join(sorted(short.keys() | known - set(short.values())))}"
+            here = ", ".join(sorted(short.keys() | known - set(short.values())))
+            hint = did_you_mean(key, [*known, *short]) or f"known here: {here}"
             raise InputError(f'unknown key "{path}{key}"', where=where, hint=hint)
         if name in out:
             raise InputError(f'"{path}{key}" is given twice', where=where, hint="keep one of them")
@@ -148,6 +129,8 @@ def _plain(raw: object, cls: Any, where: str, path: str, ledger: _Ledger | None)
 
 def _value(value: object, hint: Any, where: str, path: str, ledger: _Ledger | None) -> object:
     kind, args = _unwrap(hint)
+    if kind in (typing.Union, types.UnionType) and isinstance(value, dict):
+        kind = _likest(value, args)
     if dataclasses.is_dataclass(kind) and isinstance(value, dict) and "is" not in value:
         return _plain(value, kind, where, path + ".", ledger)
     if kind is tuple and args and dataclasses.is_dataclass(args[0]) and isinstance(value, list):
@@ -157,11 +140,12 @@ def _value(value: object, hint: Any, where: str, path: str, ledger: _Ledger | No
     table = value if isinstance(value, dict) and "is" in value else {"is": value}
     extra = set(table) - {"is", "low", "high", "from", "note"}
     if extra:
-        raise InputError(f'{path}: unknown key "{min(extra)}"', where=where, hint='known: "is", "low", "high", "from", "note"')
+        hint = 'known: "is", "low", "high", "from", "note"'
+        raise InputError(f'{path}: unknown key "{min(extra)}"', where=where, hint=hint)
     found = table["is"]
     if kind is float:
         found = _number(found, path, where)
-    if ledger is not None and path.split(".")[0].split("[")[0] not in _NAMES:
+    if ledger is not None and re.split(r"[.\[]", path, maxsplit=1)[0] not in _NAMES:
         ledger.note(path, found, table)
     return found
 
@@ -169,7 +153,9 @@ def _value(value: object, hint: Any, where: str, path: str, ledger: _Ledger | No
 def _number(value: object, path: str, where: str) -> float | None:
     if value is None:
         return None
-    unit = suffix(path.split(".")[0].split("[")[0]) or suffix(path.rpartition(".")[2])
+    unit = suffix(path.partition(".")[0]) or suffix(
+        path.rpartition(".")[2]
+    )  # peak_flop_per_s.bf16, offers[0].price_usd
     if isinstance(value, (str, int, float)):
         try:
             number = parse(value, unit)
@@ -184,14 +170,15 @@ def _number(value: object, path: str, where: str) -> float | None:
 def _validate(plain: object, cls: type[T], where: str) -> T:
     from pydantic import ValidationError
 
+    adapter: TypeAdapter[T] = _adapter(typing.cast("Any", cls))
     try:
-        return _adapter(cls).validate_python(plain)
+        return adapter.validate_python(plain)
     except ValidationError as error:
         raise _explain(error, where) from None
 
 
 @cache
-def _adapter(cls: type[T]) -> TypeAdapter[T]:
+def _adapter(cls: Any) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(cls)
@@ -203,9 +190,15 @@ def _explain(error: ValidationError, where: str) -> InputError:
     if first["type"] == "missing":
         return InputError(f'"{key}" is missing', where=where, hint=f"add {key} = …")
     what = first["msg"].removeprefix("Value error, ")
-    found = f" (found {first['input']!r})" if key and not isinstance(first["input"], (dict, list)) else ""
+    found = f" (found {reprlib.repr(first['input'])})" if key and not isinstance(first["input"], (dict, list)) else ""
     more = f"and {error.error_count() - 1} more" if error.error_count() > 1 else ""
     return InputError(f"{key}: {what}{found}" if key else what, where=where, hint=more)
+
+
+def _likest(value: Raw, options: tuple[Any, ...]) -> Any:
+    """Of several dataclasses the one that knows most of these keys (a model's shape: one class a family)."""
+    nouns: list[Any] = [option for option in options if dataclasses.is_dataclass(option)]
+    return max(nouns, key=lambda noun: len(value.keys() & _fields(noun)[1]), default=object)
 
 
 @cache
@@ -225,24 +218,9 @@ def _unwrap(hint: Any) -> tuple[Any, tuple[Any, ...]]:
 
 def _table(value: object, where: str) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        raise InputError(f"a table is wanted, this is a {type(value).__name__}", where=where, hint="write [table] or { key = value }")
+        what = f"a table is wanted, this is a {type(value).__name__}"
+        raise InputError(what, where=where, hint="write [table] or { key = value }")
     return value
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError("this file is too large to be one people write", where=str(path))
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"this is not UTF-8 text: {error.reason}", where=str(path), hint="is it the right file?") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot be read: {reason}", where=str(path), hint="check the path") from None
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number")
 
 
 def _join(where: str, path: str) -> str:

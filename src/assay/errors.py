@@ -11,6 +11,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_LONGEST = 1000  # what is longer is not a sentence, but what somebody's file was full of
+
 
 class AssayError(Exception):
     """Something a person can act on; `str(error)` is one plain sentence or two."""
@@ -19,7 +21,8 @@ class AssayError(Exception):
 
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
         self.what, self.where, self.hint = what, where, hint
-        super().__init__(": ".join(part for part in (where, what) if part) + (f"; {hint}" if hint else ""))
+        told = (_short(part) for part in (where, what) if part)
+        super().__init__(": ".join(told) + (f"; {_short(hint)}" if hint else ""))
 
 
 class InputError(AssayError):
@@ -46,6 +49,8 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     >>> nearest("h100-sxn", ["a100-sxm", "h100-sxm", "mi300x"])[0]
     'h100-sxm'
     """
+    if len(name) > _LONGEST:  # no name is this long, and looking for its like would take minutes
+        return []
     options = {option.casefold(): option for option in known}
     found = difflib.get_close_matches(name.casefold(), options, n=count, cutoff=0.5)
     return [options[match] for match in found]
@@ -59,3 +64,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     found = nearest(name, known)
     return "did you mean " + " or ".join(f'"{match}"' for match in found) + "?" if found else ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST // 2] + " … " + text[-_LONGEST // 4 :]

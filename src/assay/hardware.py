@@ -127,3 +127,22 @@ class System:
     def with_nodes(self, nodes: int) -> System:
         """The same system with this many nodes."""
         return replace(self, nodes=nodes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """Where training data and checkpoints lie: one unit of it, as it is bought or rented."""
+
+    name: str
+    tier: Literal["local", "parallel", "cloud", "object", "memory"]
+    unit: str  # what one unit is: a drive, an appliance, a connection
+    aliases: tuple[str, ...] = ()
+    capacity_bytes: float | None = None  # None: as much as one wants
+    read_bytes_per_s: float | None = None
+    write_bytes_per_s: float | None = None
+    random_read_hz: float | None = None  # small reads a second
+    random_write_hz: float | None = None
+    latency_s: float | None = None
+    power_w: float | None = None
+    price_usd_per_byte: float | None = None  # to buy
+    rent_usd_per_byte_per_s: float | None = None  # to rent

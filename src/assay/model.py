@@ -23,12 +23,22 @@ class Attention:
     q_rank: int | None = None  # MLA: rank of the compressed query, None = not compressed
     kv_rank: int | None = None  # MLA: rank of the compressed key/value
     rope_dim: int | None = None  # MLA: the part of head_dim that carries positions, cached once for all heads
+    index_dim: int | None = None  # MLA with an indexer (DeepSeek-V3.2): width of the key it caches for each token
     qkv_bias: bool = False
     out_bias: bool = False
     qk_norm: bool = False  # a norm of head_dim on queries and on keys
+    out_gate: bool = False  # a learned gate on what attention hands on, as wide as the queries (qwen3_next)
     sinks: bool = False  # one learned sink logit a head (gpt-oss)
     extra_params: int = 0  # parameters of this layer's attention that the fields above do not say (with the reason)
-    state_bytes: float | None = None  # linear: recurrent state per sequence
+    state_bytes: float | None = None  # linear: recurrent state per sequence, of one layer
+
+    def __post_init__(self) -> None:
+        _above_zero(self, "heads", "kv_heads", "head_dim", "value_dim", "window", "q_rank", "kv_rank", "rope_dim",
+                    "index_dim")  # fmt: skip
+        if self.kind in ("sliding", "chunked") and self.window is None:
+            raise ValueError(f"window: {self.kind} attention needs one")
+        if self.kind == "mla" and None in (self.kv_rank, self.rope_dim, self.value_dim):
+            raise ValueError("kv_rank: mla attention needs kv_rank, rope_dim and value_dim")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +54,11 @@ class FeedForward:
     shared_gate: bool = False  # a learned gate on the shared expert (qwen2_moe)
     router_bias: bool = False
 
+    def __post_init__(self) -> None:
+        _above_zero(self, "hidden")
+        if not 0 <= self.experts_per_token <= self.experts:
+            raise ValueError(f"experts_per_token: {self.experts_per_token} of {self.experts} experts cannot be")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
@@ -55,6 +70,9 @@ class Block:
     cross_attention: Attention | None = None  # a decoder that looks at an encoder
     norms: int = 2  # norm vectors of the hidden width per layer
     parallel: bool = False  # attention and MLP side by side (gpt_neox, falcon, phi): one all-reduce less
+
+    def __post_init__(self) -> None:
+        _above_zero(self, "count")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +90,13 @@ class TransformerShape:
     positions: int = 0  # learned position vectors
     token_types: int = 0
     norm_bias: bool = False  # LayerNorm (weight and bias) rather than RMSNorm (weight)
-    final_norms: int = 1
+    final_norms: int = 1  # norms outside the layers, wherever they stand (BLOOM: after the embedding and at the end)
     extra_params: int = 0  # patch embedding, pooler, MLM transform …: what the fields above do not say
     embedding_params: int | None = None  # overrides vocab × hidden where the embedding is not that (ViT: 0)
     max_seq_len: int | None = None
+
+    def __post_init__(self) -> None:
+        _above_zero(self, "hidden", "vocab")
 
     @property
     def layers(self) -> int:
@@ -94,6 +115,13 @@ class ConvLayer:
     out_px: int
     groups: int = 1
 
+    def __post_init__(self) -> None:
+        _above_zero(self, "count", "channels_in", "channels_out", "kernel", "out_px", "groups")
+        if self.channels_in % self.groups or self.channels_out % self.groups:
+            raise ValueError(
+                f"groups: {self.groups} does not divide {self.channels_in} and {self.channels_out} channels"
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvShape:
@@ -103,7 +131,7 @@ class ConvShape:
     layers: tuple[ConvLayer, ...]
     classes: int
     features: int  # width before the classifier
-    norm_params: int = 0
+    norm_params: int = 0  # weights and biases of batch norms, and biases of convolutions that have one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +144,15 @@ class DlrmShape:
     bottom_mlp: tuple[int, ...]
     top_mlp: tuple[int, ...]
     lookups_per_table: tuple[int, ...] = ()
-    cross_layers: int = 0  # DCNv2
+    cross_layers: int = 0  # DCNv2: low-rank cross layers in place of the dot products
     cross_rank: int = 0
+
+    def __post_init__(self) -> None:
+        _above_zero(self, "embedding_dim", "dense_features")
+        if not self.bottom_mlp or not self.top_mlp:
+            raise ValueError("bottom_mlp: a DLRM has a bottom and a top MLP; write their widths")
+        if self.lookups_per_table and len(self.lookups_per_table) != len(self.tables_rows):
+            raise ValueError(f"lookups_per_table: {len(self.tables_rows)} numbers wanted, one a table")
 
 
 Shape: TypeAlias = TransformerShape | ConvShape | DlrmShape
@@ -136,3 +171,12 @@ class Model:
     confidence: Literal["high", "medium", "low"] = "high"  # low: read by structure from an unknown config
     unread: tuple[str, ...] = field(default=())  # config keys that were not understood
     published_params: int | None = None  # what its maker says, to check our count against
+    stored_as: str = ""  # the number format its weights are published in: bf16, fp8, mxfp4 … "" = not said
+
+
+def _above_zero(noun: object, *names: str) -> None:
+    """Refuse a size below 1 before a formula divides by it or multiplies with it."""
+    for name in names:
+        value = getattr(noun, name)
+        if value is not None and value < 1:
+            raise ValueError(f"{name}: {value} cannot be; write 1 or more")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from assay.errors import InputError, did_you_mean
 
@@ -53,8 +54,12 @@ class Plan:
     flash_attention: Bools = True
 
     def __str__(self) -> str:
-        text = [f"{short}={_word(name, getattr(self, name))}" for short, name in SHORT.items() if _told(self, name)]
-        return " ".join(text) or "one device"
+        layouts = max(getattr(getattr(self, f.name), "size", 1) for f in fields(self))
+        if layouts != 1:
+            return f"{layouts} plans"
+        return " ".join(
+            f"{short}={_word(name, getattr(self, name))}" for short, name in SHORT.items() if _told(self, name)
+        )
 
 
 def parse_plan(text: str) -> Plan:
@@ -63,52 +68,59 @@ def parse_plan(text: str) -> Plan:
     >>> parse_plan("tp=8,pp=4,recompute=full").pipeline
     4
     """
-    values: dict[str, int | bool] = {}
+    values: dict[str, Any] = {}
     names = {f.name for f in fields(Plan)}
-    for item in filter(None, (part.strip() for part in text.replace(" ", ",").split(","))):
-        key, sign, word = item.partition("=")
-        name = SHORT.get(key.strip().lower(), key.strip().lower().replace("-", "_"))
+    for item in filter(None, re.split(r"[,\s]+", re.sub(r"\s*=\s*", "=", text))):
+        key, sign, word = item.lower().partition("=")
+        name = SHORT.get(key, key.replace("-", "_"))
         if name not in names or not sign:
-            known = [*SHORT, *sorted(names)]
+            hint = did_you_mean(key, [*SHORT, *sorted(names)]) if name not in names else f"write {key}=VALUE"
             raise InputError(
-                f'plan: "{item}" is not understood',
-                hint=did_you_mean(key, known) or f"write name=value with {', '.join(SHORT)}",
+                f'plan: "{item}" is not understood', hint=hint or f"write name=value with {', '.join(SHORT)}"
             )
-        values[name] = _value(name, word.strip().lower())
+        if name in values:
+            raise InputError(f"plan: {name} is given twice", hint="keep one of them")
+        values[name] = _value(name, word)
     return Plan(**values)
 
 
+_FLAGS = {"y": True, "yes": True, "true": True, "1": True, "n": False, "no": False, "false": False, "0": False}
+_LEVELS = {"zero_stage": 3, "recompute": 2}  # fields that count levels from 0
+
+
 def _value(name: str, word: str) -> int | bool:
+    if name in ("sequence_parallel", "flash_attention"):
+        if word not in _FLAGS:
+            raise InputError(f'plan: {name}="{word}" is neither yes nor no', hint=f"write {name}=yes")
+        return _FLAGS[word]
     if name == "recompute" and word.upper() in Recompute.__members__:
         return Recompute[word.upper()]
-    if name in ("sequence_parallel", "flash_attention"):
-        if word not in ("y", "yes", "true", "1", "n", "no", "false", "0"):
-            raise InputError(f'plan: {name}="{word}" is neither yes nor no', hint=f"write {name}=yes")
-        return word in ("y", "yes", "true", "1")
-    if not word.isdecimal() or (int(word) < 1 and name not in ("zero_stage", "recompute")) or len(word) > 9:
-        wanted = "none, selective or full" if name == "recompute" else "a whole number, 1 or more"
-        raise InputError(f'plan: {name}="{word}" is not possible', hint=f"write {wanted}")
-    if name in ("zero_stage", "recompute") and int(word) > (3 if name == "zero_stage" else 2):
-        raise InputError(f'plan: {name}="{word}" is not possible', hint="ZeRO has stages 0 to 3, recompute levels 0 to 2")
+    wanted = {"zero_stage": "a ZeRO stage, 0 to 3", "recompute": "none, selective or full"}
+    if (
+        not re.fullmatch("[0-9]{1,9}", word)
+        or not (name in _LEVELS or int(word))
+        or int(word) > _LEVELS.get(name, 10**9)
+    ):
+        hint = f"write {wanted.get(name, 'a whole number, 1 or more')}"
+        raise InputError(f'plan: {name}="{word}" is not possible', hint=hint)
     return Recompute(int(word)) if name == "recompute" else int(word)
 
 
-def _word(name: str, value: object) -> str:
-    if name == "recompute" and isinstance(value, int):
-        return Recompute(value).name.lower()
-    if isinstance(value, bool):
+def _word(name: str, value: Any) -> str:
+    if name == "recompute":
+        return Recompute(int(value)).name.lower()
+    if name in ("sequence_parallel", "flash_attention"):
         return "yes" if value else "no"
-    return str(value)
+    return str(int(value))
 
 
 def _told(plan: Plan, name: str) -> bool:
-    value = getattr(plan, name)
+    """Whether a reader needs this field: it is not at its default, or is always asked for."""
     if name in ("data", "micro_batch", "zero_stage"):
         return True
-    if name == "recompute":
-        return bool(value != Recompute.NONE)
     if name == "sequence_parallel":
-        return bool(plan.tensor != 1 and value)
-    if name == "flash_attention":
-        return value is False
-    return bool(value != 1)
+        return bool(plan.tensor != 1)  # without tensor parallelism it says nothing
+    return bool(getattr(plan, name) != _DEFAULTS[name])
+
+
+_DEFAULTS = {f.name: f.default for f in fields(Plan)}

@@ -60,17 +60,20 @@ _SYMBOLS: Final[dict[str, tuple[float, dict[str, int], dict[str, float]]]] = {
     "years": (365.25 * 86400, {"s": 1}, {"": 1.0}),
     "USD": (1, {"usd": 1}, _DECIMAL),
     "$": (1, {"usd": 1}, {"": 1.0}),
-    "token": (1, {"token": 1}, {"": 1.0}),
+    "token": (1, {"token": 1}, _DECIMAL),
     "tokens": (1, {"token": 1}, _DECIMAL),
     "tok": (1, {"token": 1}, _DECIMAL),
-    "sample": (1, {"sample": 1}, {"": 1.0}),
+    "sample": (1, {"sample": 1}, _DECIMAL),
     "samples": (1, {"sample": 1}, _DECIMAL),
     "sequences": (1, {"sample": 1}, {"": 1.0}),
     "%": (0.01, {}, {"": 1.0}),
     "x": (1, {}, {"": 1.0}),
 }
 
-_NUMBER = re.compile(r"^\s*(\$?)\s*([-+]?(?:\d[\d,_]*)?\.?\d+(?:[eE][-+]?\d+)?)\s*(.*?)\s*$")
+_PRINTED: Final = {"bytes": "B", "byte": "B", "flop": "FLOP", "w": "W", "j": "J", "hz": "Hz"}
+
+_NUMBER = re.compile(r"([-+]?)\s*(\$?)\s*([-+]?(?:[0-9][0-9,_]*)?\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*(.*)")
+_LONGEST: Final = 100  # no quantity is written longer
 
 
 def suffix(name: str) -> str:
@@ -112,19 +115,18 @@ def parse(text: str | float, unit: str = "") -> float:
     if isinstance(text, bool):
         raise InputError(f"{text} is not a number", hint=f"write {_example(unit)}")
     if isinstance(text, (int, float)):
-        return _finite(float(text), str(text))
-    match = _NUMBER.match(text)
+        return _finite(text, str(text) if isinstance(text, float) else "this whole number")
+    match = _NUMBER.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     if not match:
-        raise InputError(f'"{text}" is not a number with a unit', hint=f"write {_example(unit)}")
-    dollar, digits, expression = match.groups()
+        raise InputError(f'"{_cut(text)}" is not a number with a unit', hint=f"write {_example(unit)}")
+    sign, dollar, digits, expression = match.groups()
     factor, exponents = _unit(("$" if dollar else "") + expression, text)
-    value = _finite(float(digits.replace(",", "").replace("_", "")) * factor, text)
+    value = _finite(_float(sign + digits, text) * factor, text)
     if expression or dollar:
         found, wanted = _freeze(exponents), dimension(unit)
         if found != wanted:
-            raise InputError(
-                f'"{text}" is in {_words(found)}, {_words(wanted)} wanted', hint=f"write {_example(unit, digits)}"
-            )
+            what = f'"{text}" is in {_words(found)}, {_words(wanted)} wanted'
+            raise InputError(what, hint=f"write {_example(unit, digits)}")
     return value
 
 
@@ -142,13 +144,10 @@ def show(value: float | None, unit: str = "", digits: int = 3) -> str:
         return _duration(value, digits)
     if unit.startswith("usd"):
         return _money(value, unit, digits)
-    if unit in ("", "hz") and not unit:
+    if not unit:
         return _round(value, digits)
-    head, *per = unit.split("_per_")
-    symbol = {"bytes": "B", "byte": "B", "flop": "FLOP", "w": "W", "j": "J", "hz": "Hz"}.get(head, f" {head}")
     scaled, prefix = _prefixed(value, digits)
-    body = f"{_round(scaled, digits)} {prefix}{symbol.strip() if symbol[0] != ' ' or prefix else symbol.strip()}"
-    return body + "".join(f"/{ {'bytes': 'B', 'byte': 'B', 'flop': 'FLOP'}.get(p, p)}" for p in per)
+    return f"{_round(scaled, digits)} {prefix}" + "/".join(_PRINTED.get(word, word) for word in unit.split("_per_"))
 
 
 def _unit(expression: str, text: str) -> tuple[float, dict[str, int]]:
@@ -164,7 +163,8 @@ def _unit(expression: str, text: str) -> tuple[float, dict[str, int]]:
     return factor, exponents
 
 
-def _symbol(symbol: str, text: str) -> tuple[float, dict[str, int]]:
+def _symbol(written: str, text: str) -> tuple[float, dict[str, int]]:
+    symbol = written.replace(" ", "")  # "M tokens" is said as often as "Mtokens"
     for length in range(min(2, len(symbol) - 1) + 1):
         prefix, rest = symbol[:length], symbol[length:]
         if rest in _SYMBOLS and prefix in _SYMBOLS[rest][2]:
@@ -174,10 +174,25 @@ def _symbol(symbol: str, text: str) -> tuple[float, dict[str, int]]:
     raise InputError(f'"{text}": "{symbol}" is not a unit known here', hint=did_you_mean(symbol, known))
 
 
-def _finite(value: float, text: str) -> float:
+def _finite(number: float, text: str) -> float:
+    try:
+        value = float(number)
+    except OverflowError:
+        value = math.inf
     if not math.isfinite(value):
-        raise InputError(f'"{text}" is not a finite number', hint="leave out what is unknown")
+        raise InputError(f'"{_cut(text)}" is not a finite number', hint="leave out what is unknown")
     return value
+
+
+def _float(digits: str, text: str) -> float:
+    try:
+        return float(digits.replace(",", "").replace("_", ""))
+    except ValueError:  # two signs
+        raise InputError(f'"{text}" is not a number with a unit', hint="write one sign and one number") from None
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _freeze(exponents: dict[str, int]) -> Dimension:
@@ -198,7 +213,9 @@ def _example(unit: str, digits: str = "3.35") -> str:
         "bytes": "GB", "bytes_per_s": "TB/s", "flop_per_s": "TFLOP/s", "flop": "TFLOP", "w": "W", "j": "kWh",
         "s": "s", "usd_per_s": "USD/h", "usd": "USD", "hz": "GHz", "usd_per_j": "USD/kWh",
     }  # fmt: skip
-    return f'"{digits} {written[unit]}"' if unit in written else "a plain number, such as 8" if not unit else f"SI {unit}"
+    if unit in written:
+        return f'"{digits} {written[unit]}"'
+    return f"SI {unit}" if unit else "a plain number, such as 8"
 
 
 def _round(value: float, digits: int) -> str:
@@ -227,9 +244,7 @@ def _duration(value: float, digits: int) -> str:
             return f"{_round(value * factor, digits)} {name}"
     if size < 600:
         return f"{_round(value, digits)} s"
-    for limit, factor, name in ((7200, 60, "min"), (172800, 3600, "h"), (math.inf, 86400, "days")):
-        if size < limit:
-            break
+    factor, name = (60, "min") if size < 7200 else (3600, "h") if size < 172800 else (86400, "days")
     return f"{_round(value / factor, digits)} {name}"
 
 
@@ -237,7 +252,7 @@ def _money(value: float, unit: str, digits: int) -> str:
     factor, per = {
         "usd": (1.0, ""), "usd_per_s": (3600.0, "/h"), "usd_per_j": (3.6e6, "/kWh"),
         "usd_per_token": (1e6, "/M tokens"), "usd_per_tokens": (1e6, "/M tokens"), "usd_per_byte": (1e12, "/TB"),
-    }.get(unit, (1.0, "/" + unit.removeprefix("usd_per_")))  # fmt: skip
+    }.get(unit, (1.0, "".join(f"/{_PRINTED.get(word, word)}" for word in unit.split("_per_")[1:])))  # fmt: skip
     amount = value * factor
     text = f"{abs(amount):,.2f}" if 0.1 <= abs(amount) < 1000 else _round(abs(amount), max(digits, 3))
     return f"{'-' if amount < 0 else ''}${text}{per}"

@@ -20,7 +20,12 @@ FORMATS = ("table", "json", "csv", "md")
 def format_option(function: F) -> F:
     """`--format table|json|csv|md`, the same on every verb."""
     return click.option(
-        "--format", "fmt", type=click.Choice(FORMATS), default="table", show_default=True, help="How to print the answer."
+        "--format",
+        "fmt",
+        type=click.Choice(FORMATS),
+        default="table",
+        show_default=True,
+        help="How to print the answer.",
     )(function)
 
 
@@ -32,7 +37,9 @@ def say(text: str = "") -> None:
 def emit(rows: Sequence[Row], fmt: str, *, title: str = "", data: object | None = None) -> None:
     """Print rows. `data`, where given, is what JSON prints instead: full numbers under stable names."""
     if fmt == "json":
-        click.echo(json.dumps(rows if data is None else data, indent=2, ensure_ascii=False, allow_nan=False, default=str))
+        click.echo(
+            json.dumps(rows if data is None else data, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+        )
     elif fmt == "csv":
         click.echo(_csv(rows), nl=False)
     elif fmt == "md":

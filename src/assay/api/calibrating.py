@@ -1,0 +1,143 @@
+"""Calibrating: constants earned from published results and from this machine's own runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from assay.api.checking import Shelves, published, shelves
+from assay.calibration import Calibration, Constants
+from assay.errors import InputError
+from assay.predict import validate as filling
+from assay.predict.calibrated import Calibrated
+from assay.predict.ops import Array
+from assay.predict.fit import Fit, Observed, constants_for, fit, spread_ln
+from assay.published import Checked, PublishedRow
+from assay.result import Evidence
+
+# Which constants an architecture class earns from end-to-end results, and how far from the prior each may plausibly
+# lie (τ of its logarithm); and those that each device has for its own.
+FREE: Mapping[str, float] = {
+    "matmul": 0.15, "matmul_half_k": 0.7, "attention": 0.3, "memory": 0.15, "launch_s": 0.7, "inner_link": 0.2,
+    "outer_link": 0.2, "overlap_data": 0.3, "step_overhead_s": 1.0, "straggler": 0.7,
+}  # fmt: skip
+OWN: Mapping[str, float] = {"matmul": 0.2}
+# Rows whose figure is not a steady speed of the system named.
+_UNFIT = ("FINETUNE", "END_TO_END", "PRELIMINARY", "INCONSISTENT")
+_PER_SWEEP = 12  # rows of one source and accelerator that take part: more say nothing new
+
+
+def calibrate_published(
+    paths: Sequence[Path], *, held_out: Sequence[str] = (), families: Sequence[str] = ("dense",),
+) -> list[Calibration]:  # fmt: skip
+    """Constants per architecture class and accelerator from published speeds, with spreads from held-out sources.
+
+    `held_out` are words; sources that contain one take no part at all.
+    """
+    known = shelves()
+    found = []
+    for architecture, observed in sorted(_by_architecture(paths, held_out, families, known).items()):
+        found += _class_calibrations(architecture, observed)
+    return found
+
+
+def observe(row: PublishedRow, known: Shelves) -> tuple[str, Observed] | None:
+    """A published speed as something to fit on, with its architecture class; None when it cannot be."""
+    if filling.refusal(row) or "mem" in row.metric_name or any(flag in row.row_flag for flag in _UNFIT):
+        return None
+    try:
+        machine, constants, _ = known.machine(row.accelerator, row.accel_per_node)
+        case = filling.case_of(row, machine, known.model(row.model))
+        plan, _ = filling.plan_of(case, constants)
+        filling.metric_of(row, case, plan, constants)
+    except InputError:
+        return None
+
+    def ln_predicted(trial: Constants) -> float:
+        return math.log(filling.metric_of(row, case, plan, Calibrated(constants=trial)))
+
+    chip = machine.accelerator
+    return chip.architecture, Observed(
+        ln_measured=math.log(row.metric_value), ln_predicted=ln_predicted, source=row.source, device=chip.name
+    )
+
+
+def _by_architecture(
+    paths: Sequence[Path], held_out: Sequence[str], families: Sequence[str], known: Shelves
+) -> dict[str, list[Observed]]:
+    sweeps: dict[tuple[str, str], list[PublishedRow]] = {}
+    for row in (r for path in paths for r in published(path) if not isinstance(r, Checked)):
+        if row.family in families and not any(word in row.source for word in held_out):
+            sweeps.setdefault((row.source, row.accelerator), []).append(row)
+    out: dict[str, list[Observed]] = {}
+    for rows in sweeps.values():
+        evenly = [rows[int(i)] for i in np.linspace(0, len(rows) - 1, min(len(rows), _PER_SWEEP))]
+        for found in (observe(row, known) for row in evenly):
+            if found:
+                out.setdefault(found[0], []).append(found[1])
+    return out
+
+
+def _class_calibrations(architecture: str, observed: Sequence[Observed]) -> list[Calibration]:
+    start = calibrated_start(architecture)
+    whole = fit(observed, start, FREE, OWN)
+    left_out = _leave_source_out(observed, start, whole)
+    sources = tuple(sorted({o.source for o in observed}))
+    common = {name: getattr(whole.constants, name) for name in FREE}
+    base = Calibration(
+        name=f"{architecture}-published", applies_to=architecture, evidence="C", constants=common,
+        residual_ln=_unseen_device(observed, start), rows=len(observed), sources=sources, at_bound=whole.at_bound,
+    )  # fmt: skip
+    return [base, *(_device(base, whole, observed, left_out, device) for device in sorted(whole.devices))]
+
+
+def _device(base: Calibration, whole: Fit, observed: Sequence[Observed], left_out: Array, device: str) -> Calibration:
+    mine = [i for i, o in enumerate(observed) if o.device == device]
+    sources = {observed[i].source for i in mine}
+    # One source cannot say how far another would be off: then the class's spread stands.
+    spread = spread_ln(left_out[mine]) if len(sources) > 1 else base.residual_ln
+    evidence: Evidence = "B"
+    return replace(
+        base, name=f"{device}-published", applies_to=device, evidence=evidence, constants=dict(whole.devices[device]),
+        residual_ln=max(0.1, spread), rows=len(mine), sources=tuple(sorted(sources)), at_bound=(),
+    )  # fmt: skip
+
+
+def _leave_source_out(observed: Sequence[Observed], start: Constants, whole: Fit) -> Array:
+    """ln(measured/predicted) of each observation by constants fitted without its source."""
+    residuals = np.zeros(len(observed))
+    for source in {o.source for o in observed}:
+        rest = [o for o in observed if o.source != source]
+        found = fit(rest, start, FREE, OWN, rounds=6) if rest else None
+        for i, o in enumerate(observed):
+            if o.source == source:
+                constants = constants_for(found, o.device) if found else start
+                residuals[i] = o.ln_measured - o.ln_predicted(constants)
+    return residuals
+
+
+def _unseen_device(observed: Sequence[Observed], start: Constants) -> float:
+    """Spread of residuals on accelerators that took no part in the fit."""
+    residuals = []
+    devices = {o.device for o in observed}
+    for device in devices:
+        rest = [o for o in observed if o.device != device]
+        found = fit(rest, start, FREE, OWN, rounds=6) if rest else None
+        constants = found.constants if found else start
+        residuals += [o.ln_measured - o.ln_predicted(constants) for o in observed if o.device == device]
+    return spread_ln(np.array(residuals))
+
+
+def calibrated_start(architecture: str) -> Constants:
+    """Prior constants of an architecture class: the shipped priors, nothing that was fitted on results."""
+    from assay.catalog.calibrations import calibrations
+
+    constants = Constants()
+    for found in calibrations():
+        if found.applies_to in ("all", architecture) and found.evidence == "D":
+            constants = replace(constants, **found.constants)
+    return constants

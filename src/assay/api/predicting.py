@@ -1,0 +1,106 @@
+"""Predicting: the catalog's models and machines meet the formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from assay import catalog
+from assay.calibration import Calibration
+from assay.catalog.calibrations import calibrations as _calibrations
+from assay.errors import InputError, did_you_mean
+from assay.hardware import DTYPES, System
+from assay.model import Model
+from assay.plan import Plan
+from assay.predict import cost
+from assay.predict.answer import answer
+from assay.predict.calibrated import Calibrated, calibrate_for, widening
+from assay.predict.search import Found, Options, default_data, problem, search as _search
+from assay.result import Result
+from assay.units import show
+from assay.workload import Task, Workload
+
+Folders = Sequence[Path]
+
+
+def workload(
+    model: str | Path | Model, *, task: Task = "train", seq_len: int = 2048, global_batch: int = 512,
+    tokens: float | None = None, precision: str = "bf16", name: str = "", folders: Folders = (),
+) -> Workload:  # fmt: skip
+    """A job: a model by name or by its config.json, `global_batch` sequences of `seq_len` tokens a step, `tokens` in all.
+
+    Raises InputError for an unknown model or precision and for sizes that make no sense.
+    """
+    from assay.catalog import models
+
+    found = model if isinstance(model, Model) else models.model(model, folders)
+    if precision not in DTYPES:
+        raise InputError(
+            f'precision "{precision}" is not known', hint=did_you_mean(precision, DTYPES) or f"known: {DTYPES}"
+        )
+    limits = {"seq_len": (seq_len, 100_000_000), "global_batch": (global_batch, 100_000_000), "tokens": (tokens, 1e18)}
+    for key, (value, most) in limits.items():
+        if value is not None and not 1 <= value <= most:
+            raise InputError(f"{key} = {value} is not possible", hint=f"write a number from 1 to {most:g}")
+    return Workload(
+        name=name or found.name, model=found, task=task, seq_len=seq_len, global_batch=global_batch, target_tokens=tokens,
+        precision=precision,
+    )  # fmt: skip
+
+
+def system(name: str, nodes: int = 1, folders: Folders = ()) -> System:
+    """So many nodes of a machine in the catalog."""
+    if not 1 <= nodes <= 1_000_000:
+        raise InputError(f"{nodes} nodes are not possible", hint="write 1 or more")
+    return catalog.system(name, nodes, folders)
+
+
+def calibrated(machine: System, extra: Iterable[Calibration] = (), folders: Folders = ()) -> Calibrated:
+    """The constants that apply to a machine: shipped ones, then those of your folders, then what you measured."""
+    return calibrate_for(machine.accelerator, (*_calibrations(folders), *extra))
+
+
+def search(
+    job: Workload, machine: System, *, top: int = 5, options: Options = Options(), folders: Folders = (),  # noqa: B008
+    extra: Iterable[Calibration] = (),
+) -> list[Result]:  # fmt: skip
+    """The best plans for a job on a machine, fastest first; empty when none fits (see `explore` for by how much)."""
+    known = calibrated(machine, extra, folders)
+    found = explore(job, machine, top=top, options=options, known=known)
+    return [answer(job, machine, plan, known) for plan in found.plans]
+
+
+def explore(
+    job: Workload, machine: System, *, known: Calibrated, top: int = 5, options: Options = Options(),  # noqa: B008
+) -> Found:  # fmt: skip
+    """The search itself: best plans, Pareto set, how many were considered, how many fit, the least memory any needs."""
+    return _search(job, machine, known.constants, options=options, top=top)
+
+
+def predict(
+    job: Workload, machine: System, plan: Plan | None = None, *, folders: Folders = (), extra: Iterable[Calibration] = (),
+    tariff: cost.Tariff = cost.DEFAULT_TARIFF,
+) -> Result:  # fmt: skip
+    """What a job would do on a machine under this plan; without one, under the fastest plan that fits.
+
+    Raises InputError for a plan that breaks a rule (with the nearest legal value) and for a job that fits nowhere.
+    """
+    known = calibrated(machine, extra, folders)
+    if plan is None:
+        found = explore(job, machine, known=known, top=1)
+        if not found.plans:
+            raise InputError(too_large(job, machine, found))
+        plan = found.plans[0]
+    else:
+        plan = default_data(job, machine, plan) if plan.data == 1 else plan
+        broken = problem(job, machine, plan)
+        if broken:
+            raise InputError(f"plan: {broken}")
+    return answer(job, machine, plan, known, tariff=tariff)
+
+
+def too_large(job: Workload, machine: System, found: Found) -> str:
+    """Why a job fits nowhere on a machine: by how much, on what."""
+    room = machine.accelerator.memory_bytes
+    short, many = show(found.shortest_bytes - room, "bytes"), machine.accelerators
+    return f"{job.model.name} does not fit on {many} × {machine.accelerator.name}: short by {short} of {show(room, 'bytes')} per device"

@@ -1,0 +1,29 @@
+"""`assay report`: one HTML file that can be sent to whoever decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from assay.cli.output import say
+
+
+@click.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", metavar="FILE", default="report.html", show_default=True, type=click.Path(path_type=Path),
+    help="Where to write it; an existing file is replaced.",
+)  # fmt: skip
+def report(paths: tuple[Path, ...], out: Path) -> None:
+    """One self-contained HTML file from runs and study folders.
+
+    PATH is a run (a folder under ./runs, or its id) or a folder that holds runs. The file asks nothing of any network
+    and can be read with JavaScript off.
+    """
+    from assay import api
+    from assay.units import show
+
+    written = api.report(paths, out)
+    click.echo(f"{written}  {show(written.stat().st_size, 'bytes')}")
+    say(f"Next: open {written} in a browser, or send it: nothing outside the file is needed.")

@@ -1,0 +1,87 @@
+"""Files as plain tables: TOML, JSON and CSV, each read once, checked for size and depth, or refused in one sentence."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from assay.errors import InputError, did_you_mean
+
+Raw = Mapping[str, object]
+
+_MAX_BYTES = 64_000_000  # no file that people write is larger
+_MAX_DEPTH = 32  # … or nested deeper
+
+
+def read_toml(path: Path) -> Raw:
+    """The tables of a TOML file; InputError names file and line when it is not TOML."""
+    try:
+        return _shallow(tomllib.loads(_text(path)), str(path))
+    except (ValueError, RecursionError) as error:  # ValueError: TOMLDecodeError, or a whole number of 5,000 digits
+        hint = "strings need quotes, tables [brackets]"
+        raise InputError(f"this is not TOML: {error}", where=str(path), hint=hint) from None
+
+
+def read_json(path: Path) -> Raw:
+    """The object in a JSON file; InputError names file and line when it is cut short or is something else."""
+    try:
+        raw = json.loads(_text(path), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        what = f"this is not whole JSON: {error}"
+        raise InputError(what, where=str(path), hint="fetch or write the file again") from None
+    if not isinstance(raw, dict):
+        what = f"a JSON object is wanted, this is a {type(raw).__name__}"
+        raise InputError(what, where=str(path), hint="start with {")
+    return _shallow(raw, str(path))
+
+
+def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a CSV file as text; InputError names the columns that are missing. Empty cells stay empty."""
+    try:
+        rows = csv.DictReader(io.StringIO(_text(path)), strict=True, restval="")
+        columns = rows.fieldnames or []
+        missing = [name for name in required if name not in columns]
+        if missing:
+            hint = did_you_mean(missing[0], columns) or f"wanted: {', '.join(required)}"
+            raise InputError(f'column "{missing[0]}" is missing', where=str(path), hint=hint)
+        return [{k: (v or "").strip() for k, v in row.items() if isinstance(k, str)} for row in rows]
+    except csv.Error as error:
+        raise InputError(f"this is not CSV: {error}", where=str(path), hint="check quotes and commas there") from None
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:  # no more than the limit is ever read: a device has no size, and no end
+            data = file.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise InputError("this file is too large to be one people write", where=str(path))
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        what = f"this is not UTF-8 text: {error.reason}"
+        raise InputError(what, where=str(path), hint="is it the right file?") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot be read: {reason}", where=str(path), hint="check the path") from None
+
+
+def _shallow(raw: dict[str, object], where: str) -> Raw:
+    """The same tables, unless they are nested deeper than any file people write."""
+    level: list[object] = [raw]
+    for _ in range(_MAX_DEPTH):
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return raw
+    raise InputError(f"more than {_MAX_DEPTH} tables lie inside each other", where=where, hint="is it the right file?")
+
+
+def _children(value: object) -> list[object]:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [child for child in inside if isinstance(child, (dict, list))]
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number")

@@ -1,0 +1,1 @@
+"""Measuring this machine: what it is, and what it does when it is tried."""

@@ -1,0 +1,54 @@
+"""Which constants apply to a machine, and how sure a prediction with them is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from assay.calibration import Calibration, Constants
+from assay.hardware import Accelerator
+from assay.result import Evidence, Value
+
+# 90 % half-width of ln(measured/predicted) with no measurement of the class at all: half to double.
+_DATASHEET_LN = 0.7
+# 90 % half-width of ln(peak memory), from published peaks of stated plans.
+MEMORY_LN = 0.15
+# A plan that had to be guessed, or a regime beyond what was fitted, widens the interval by this factor.
+_ASSUMED = 1.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrated:
+    """Constants for one accelerator with the interval they earned."""
+
+    constants: Constants = field(default_factory=Constants)
+    evidence: Evidence = "D"
+    residual_ln: float = _DATASHEET_LN
+    sources: tuple[str, ...] = ()
+
+    def value(self, mean: float, *, widen: float = 1.0) -> Value:
+        """A predicted figure with its 90 % interval, symmetric in the logarithm."""
+        grow = math.exp(self.residual_ln * widen)
+        return Value(mean=mean, low=mean / grow, high=mean * grow, evidence=self.evidence)
+
+
+def calibrate_for(chip: Accelerator, calibrations: Iterable[Calibration]) -> Calibrated:
+    """Constants from the broadest to the nearest: all → architecture class → this accelerator → measured here."""
+    constants, evidence, residual, sources = Constants(), "D", _DATASHEET_LN, tuple[str, ...]()
+    for found in _in_order(chip, calibrations):
+        constants = replace(constants, **found.constants)
+        evidence, residual = found.evidence, found.residual_ln
+        sources = (*sources, found.name)
+    return Calibrated(constants=constants, evidence=evidence, residual_ln=residual, sources=sources)  # type: ignore[arg-type]
+
+
+def widening(assumed: Sequence[str]) -> float:
+    """How much wider an interval gets for what had to be assumed."""
+    return float(_ASSUMED ** min(len(assumed), 3))
+
+
+def _in_order(chip: Accelerator, calibrations: Iterable[Calibration]) -> list[Calibration]:
+    scope = {"all": 0, chip.architecture: 1, chip.name: 2}
+    mine = [c for c in calibrations if c.applies_to in scope]
+    return sorted(mine, key=lambda c: (scope[c.applies_to], c.evidence == "A"))

@@ -1,0 +1,1 @@
+"""Model families: shapes in, operations out. Nothing here knows a machine."""

@@ -1,0 +1,264 @@
+"""Which plans are legal, which fit, and which are best: exhaustive, masked by memory before anything is priced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.calibration import Constants
+from assay.errors import InputError
+from assay.hardware import System
+from assay.model import TransformerShape
+from assay.plan import Plan, Recompute
+from assay.predict import estimate
+from assay.predict.ops import Array, Bools
+from assay.workload import Workload
+
+if TYPE_CHECKING:
+    from assay.plan import Ints
+
+_BLOCK = 32_768  # plans priced at a time: the working set stays in cache
+_LARGEST_MICRO_BATCH = 128  # sequences; beyond it nothing gets faster
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the search may choose from; None is every legal value. One value fixes a dimension."""
+
+    tensor: tuple[int, ...] | None = None
+    context: tuple[int, ...] = (1,)
+    pipeline: tuple[int, ...] | None = None
+    virtual: tuple[int, ...] | None = None
+    micro_batch: tuple[int, ...] | None = None
+    zero_stage: tuple[int, ...] = (0, 1, 2, 3)
+    recompute: tuple[int, ...] = (Recompute.NONE, Recompute.SELECTIVE, Recompute.FULL)
+    flash_attention: tuple[bool, ...] = (True,)
+    sequence_parallel: tuple[bool, ...] = (False, True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The best plans of a search, fastest first, and how much was looked at."""
+
+    plans: tuple[Plan, ...]
+    considered: int
+    fitting: int
+    shortest_bytes: float  # least memory any legal plan needs
+    pareto: tuple[Plan, ...] = ()  # no other plan is both faster and leaves more memory
+
+
+def problem(job: Workload, system: System, plan: Plan) -> str:
+    """The rule one plan breaks, with the nearest legal value; empty when it is legal."""
+    shape = estimate.shape_of(job)
+    heads, layers = _heads(shape), shape.layers
+    n = plan.data * plan.tensor * plan.pipeline * plan.context
+    batch = plan.data * plan.micro_batch
+    rules = [
+        (heads % plan.tensor, f"{heads} attention heads do not divide by tp={plan.tensor}", "tp", heads, plan.tensor),
+        (not _stages(layers, plan.pipeline * plan.virtual),
+         f"{layers} layers do not divide by pp={plan.pipeline} × vp={plan.virtual}", "pp × vp", layers, plan.pipeline * plan.virtual),
+        (job.global_batch % batch, f"a global batch of {job.global_batch} does not divide by dp={plan.data} × mbs={plan.micro_batch}",
+         "dp × mbs", job.global_batch, batch),
+        (job.seq_len % plan.context, f"{job.seq_len} tokens do not divide by cp={plan.context}", "cp", job.seq_len, plan.context),
+    ]  # fmt: skip
+    for remainder, what, name, whole, asked in rules:
+        if remainder:
+            return f"{what}; nearest legal {name}: {_nearest_divisor(whole, int(asked))}"
+    if n != system.accelerators:
+        have = system.accelerators
+        return f"dp × tp × pp × cp = {n}, but {system.name} × {system.nodes} has {have} accelerators; nearest legal dp: {max(1, have // max(1, n // plan.data))}"
+    if plan.virtual > 1 and (plan.pipeline == 1 or (job.global_batch // batch) % plan.pipeline):
+        return f"interleaving (vp={plan.virtual}) needs pp > 1 and micro-batches divisible by pp={plan.pipeline}; nearest legal vp: 1"
+    if plan.zero_stage >= 2 and plan.pipeline > 1:
+        return f"ZeRO stage {plan.zero_stage} does not go with pipeline stages; nearest legal zero: 1"
+    return ""
+
+
+def default_data(job: Workload, system: System, plan: Plan) -> Plan:
+    """The plan with data parallelism filled in from the number of accelerators, where dp was not said."""
+    model_parallel = plan.tensor * plan.pipeline * plan.context
+    return replace(plan, data=max(1, system.accelerators // model_parallel))
+
+
+def search(
+    job: Workload, system: System, constants: Constants, *, options: Options = Options(), top: int = 5,  # noqa: B008
+) -> Found:  # fmt: skip
+    """The fastest plans of the whole legal grid that fit in memory; raises InputError when no plan is legal at all."""
+    capacity = estimate.capacity_bytes(system)
+    keep: list[tuple[Plan, Array, Array]] = []
+    considered = fitting = 0
+    least, table = np.inf, None
+    for block in blocks(job, system, options):
+        table = table or estimate.table_of(job, system, _values(job, system, options), constants)
+        parts = estimate.resident(estimate.memory_of(job, block, constants, table), system)
+        peak = sum(parts.values(), np.zeros(()))
+        considered += len(peak)
+        least = min(least, float(peak.min()))
+        inside = peak <= capacity
+        if not inside.any():
+            continue
+        fitting += int(inside.sum())
+        chosen = take(block, inside)
+        step = estimate.price(job, system, chosen, constants, table).step_s
+        order = _best(step, peak[inside], top)
+        keep.append((take(chosen, order), step[order], peak[inside][order]))
+    if not considered:
+        raise InputError(
+            f"{job.model.name} has no legal plan on {system.accelerators} × {system.accelerator.name}",
+            hint=f"a global batch of {job.global_batch} must divide over data parallelism; try another --nodes or batch",
+        )
+    return _found(keep, top, considered, fitting, least)
+
+
+def blocks(job: Workload, system: System, options: Options) -> Iterator[Plan]:
+    """The legal grid in blocks of plans: cells (t, c, p, v, b) times options (ZeRO, recomputation, …)."""
+    t, c, p, v, b, d = _cells(job, system, options)
+    z, r, f, s = (a.ravel() for a in np.meshgrid(
+        options.zero_stage, options.recompute, options.flash_attention, options.sequence_parallel, indexing="ij",
+    ))  # fmt: skip
+    per_block = max(1, _BLOCK // len(z))
+    for start in range(0, len(t), per_block):
+        cell = slice(start, start + per_block)
+        many = len(t[cell])
+        plan = Plan(
+            tensor=np.repeat(t[cell], len(z)), context=np.repeat(c[cell], len(z)), pipeline=np.repeat(p[cell], len(z)),
+            virtual=np.repeat(v[cell], len(z)), micro_batch=np.repeat(b[cell], len(z)), data=np.repeat(d[cell], len(z)),
+            zero_stage=np.tile(z, many), recompute=np.tile(r, many), flash_attention=np.tile(f, many).astype(bool),
+            sequence_parallel=np.tile(s, many).astype(bool), expert=np.ones(many * len(z), dtype=np.int64),
+        )  # fmt: skip
+        legal = _sensible(plan, job.seq_len)
+        if legal.any():
+            yield take(plan, legal)
+
+
+def _values(job: Workload, system: System, options: Options) -> Plan:
+    """A grid in which every value of every dimension occurs: what the table must hold."""
+    t, c, p, v, b, d = _cells(job, system, options)
+    columns = {"tensor": t, "context": c, "pipeline": p, "virtual": v, "micro_batch": b, "data": d}
+    more = {"zero_stage": options.zero_stage, "recompute": options.recompute, "flash_attention": options.flash_attention,
+            "sequence_parallel": options.sequence_parallel}  # fmt: skip
+    return Plan(**columns, **{name: np.asarray(values) for name, values in more.items()})  # type: ignore[arg-type]
+
+
+def take(plan: Plan, index: Bools | np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> Plan:
+    """The plans of a grid at these places (a mask or indices)."""
+    return Plan(**{f.name: np.asarray(getattr(plan, f.name))[index] for f in fields(Plan)})
+
+
+def row(plan: Plan, i: int) -> Plan:
+    """One plan of a grid, as plain numbers."""
+    values = {f.name: np.atleast_1d(np.asarray(getattr(plan, f.name)))[i].item() for f in fields(Plan)}
+    return Plan(**values | {"recompute": Recompute(values["recompute"])})
+
+
+def pareto(costs: Array) -> Bools:
+    """Rows that no other row beats in every column (smaller is better); equal rows all stay. O(n log n) for two columns.
+
+    >>> pareto(np.array([[1.0, 3.0], [2.0, 2.0], [3.0, 3.0]])).tolist()
+    [True, True, False]
+    """
+    order = np.lexsort(costs.T[::-1])
+    ranked = costs[order]
+    if costs.shape[1] == 2:
+        best_before = np.minimum.accumulate(np.concatenate(([np.inf], ranked[:-1, 1])))
+        same = np.concatenate(([False], (ranked[1:] == ranked[:-1]).all(axis=1)))
+        good = ranked[:, 1] < best_before
+        for i in np.flatnonzero(same):
+            good[i] = good[i - 1]
+    else:
+        good = np.array([not np.any((ranked <= r).all(1) & (ranked < r).any(1)) for r in ranked])
+    out = np.zeros(len(costs), dtype=bool)
+    out[order] = good
+    return out
+
+
+def _cells(
+    job: Workload, system: System, options: Options
+) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int64]], ...]:
+    """Every (t, c, p, v, b, d) that divides devices, heads, layers and batch."""
+    shape, n = estimate.shape_of(job), system.accelerators
+    execution = system.accelerator.execution
+    t = _axis(options.tensor, _heads(shape)) if execution == "kernels" else [1]
+    c = _axis(options.context, job.seq_len) if execution == "kernels" else [1]
+    depths = sorted({*divisors(shape.layers), *divisors(shape.layers + 2)})
+    p = [x for x in options.pipeline or depths if x in depths] if execution != "weight-streaming" else [1]
+    v = [x for x in options.virtual or depths if x in depths] if execution == "kernels" else [1]
+    b = _axis(options.micro_batch, job.global_batch)
+    if not options.micro_batch and execution != "weight-streaming":  # a wafer takes its whole batch at once
+        b = [x for x in b if x <= _LARGEST_MICRO_BATCH]
+    T, C, P, V, B = (a.ravel() for a in np.meshgrid(t, c, p, v, b, indexing="ij"))
+    parallel = T * C * P
+    D = n // parallel
+    ok = (n % parallel == 0) & _stages(shape.layers, P * V) & (D >= 1)
+    ok &= job.global_batch % np.maximum(D * B, 1) == 0
+    m = job.global_batch // np.maximum(D * B, 1)
+    ok &= (V == 1) | ((P > 1) & (m % np.maximum(P, 1) == 0))
+    return tuple(a[ok].astype(np.int64) for a in (T, C, P, V, B, D))
+
+
+def _stages(layers: int, chunks: Ints) -> Bools:
+    """Whether layers divide into equal chunks; embedding and output may count as a layer each, as Megatron-LM lets them."""
+    ok: Bools = (layers % np.asarray(chunks) == 0) | ((layers + 2) % np.asarray(chunks) == 0)
+    return ok
+
+
+def _axis(allowed: tuple[int, ...] | None, whole: int) -> list[int]:
+    return divisors(whole) if allowed is None else [x for x in allowed if x > 0 and whole % x == 0]
+
+
+def _sensible(plan: Plan, seq_len: int) -> Bools:
+    """Options that mean something: no sharding over one replica, no sequence parallelism without tensor parallelism."""
+    z, d, p, t, s = (
+        np.asarray(x) for x in (plan.zero_stage, plan.data, plan.pipeline, plan.tensor, plan.sequence_parallel)
+    )
+    flash = np.asarray(plan.flash_attention)
+    whole = (s == 0) | ((t > 1) & (seq_len % t == 0))
+    # A fused kernel never stores the attention core: there is nothing to recompute selectively.
+    kept = (np.asarray(plan.recompute) != Recompute.SELECTIVE) | ~flash
+    ok: Bools = ((z == 0) | (d > 1)) & ((z < 2) | (p == 1)) & whole & kept
+    return ok
+
+
+def _best(step: Array, peak: Array, top: int) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
+    count = min(len(step), top)
+    fastest = np.argpartition(step, count - 1)[:count]
+    front = np.flatnonzero(pareto(np.column_stack([step, peak])))
+    return np.unique(np.concatenate([fastest, front]))
+
+
+def _found(keep: Sequence[tuple[Plan, Array, Array]], top: int, considered: int, fitting: int, least: float) -> Found:
+    if not keep:
+        return Found(plans=(), considered=considered, fitting=0, shortest_bytes=least)
+    grids, steps, peaks = zip(*keep, strict=True)
+    grid = Plan(**{f.name: np.concatenate([np.asarray(getattr(g, f.name)) for g in grids]) for f in fields(Plan)})
+    step, peak = np.concatenate(steps), np.concatenate(peaks)
+    # Equal times: the plan with fewer moving parts, then the one that leaves more memory.
+    parts = np.asarray(grid.tensor) * np.asarray(grid.pipeline) * np.asarray(grid.virtual)
+    order = np.lexsort((peak, parts, np.round(step, 9)))
+    front = pareto(np.column_stack([step, peak]))
+    return Found(
+        plans=tuple(row(grid, int(i)) for i in order[:top]), considered=considered, fitting=fitting,
+        shortest_bytes=least, pareto=tuple(row(grid, int(i)) for i in order if front[i]),
+    )  # fmt: skip
+
+
+def divisors(n: int) -> list[int]:
+    """All divisors, ascending.
+
+    >>> divisors(12)
+    [1, 2, 3, 4, 6, 12]
+    """
+    small = [i for i in range(1, int(n**0.5) + 1) if n % i == 0]
+    return small + [n // i for i in reversed(small) if i * i != n]
+
+
+def _nearest_divisor(n: int, asked: int) -> int:
+    return min(divisors(n), key=lambda d: (abs(d - asked), d))
+
+
+def _heads(shape: TransformerShape) -> int:
+    """Attention heads that tensor parallelism must divide: what all blocks have in common."""
+    return int(np.gcd.reduce([block.attention.heads for block in shape.blocks]))

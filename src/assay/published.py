@@ -1,0 +1,75 @@
+"""A result that others measured and made public: one row of the input format of `assay validate`.
+
+An empty cell is None: "not stated", never 0 or "no".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedRow:
+    """What was run, on what, how fast, as its source states it; column names are the file's."""
+
+    id: str
+    source: str
+    accelerator: str
+    metric_name: str
+    metric_value: float
+    model: str = ""
+    family: str = ""
+    provenance: str = ""
+    date: str = ""
+    params_b: float | None = None
+    active_params_b: float | None = None
+    layers: int | None = None
+    hidden: int | None = None
+    heads: int | None = None
+    kv_heads: int | None = None
+    ffn_hidden: int | None = None
+    vocab: int | None = None
+    seq_len: int | None = None
+    experts: int | None = None
+    topk: int | None = None
+    n_accel: int | None = None
+    accel_per_node: int | None = None
+    interconnect_note: str = ""
+    precision: str = ""
+    dp: int | None = None
+    zero_stage: int | None = None
+    tp: int | None = None
+    sp: str = ""
+    pp: int | None = None
+    vp: int | None = None
+    cp: int | None = None
+    ep: int | None = None
+    micro_batch: int | None = None
+    global_batch: int | None = None
+    recompute: str = ""
+    flash_attention: str = ""
+    row_flag: str = ""
+    notes: str = ""
+
+
+REQUIRED = ("id", "source", "accelerator", "metric_name", "metric_value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A published row beside our prediction of it; `skipped` says why there is none."""
+
+    row: PublishedRow
+    predicted: float | None = None
+    low: float | None = None
+    high: float | None = None
+    evidence: str | None = None
+    skipped: str | None = None
+    plan: str = ""
+    assumed: tuple[str, ...] = ()  # what the row does not state and how it was filled
+    system: str = ""
+
+    @property
+    def measured(self) -> float:
+        """The published figure."""
+        return self.row.metric_value

@@ -1,0 +1,14 @@
+"""How the laws are tried: enough examples to mean something on two cores, and never a clock."""
+
+from __future__ import annotations
+
+import hypothesis
+
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,  # a slow machine is no bug
+    max_examples=60,
+    print_blob=True,  # what failed in CI can be tried again here
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("house")

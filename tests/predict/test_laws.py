@@ -1,0 +1,144 @@
+"""Laws that hold for every machine, model and plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assay.calibration import Constants
+from assay.hardware import Link, System
+from assay.plan import Plan, Recompute
+from assay.predict import estimate, search
+from assay.predict.families.transformer import model_flop_per_token
+
+from .conftest import cluster, gpt, gpu, training
+
+FREE = Constants(launch_s=0.0, inner_latency_s=0.0, outer_latency_s=0.0, step_overhead_s=0.0)
+
+
+@st.composite
+def settings_of_a_job(draw: st.DrawFn) -> tuple[object, System, Plan]:
+    """A legal plan of a random model on a random cluster."""
+    heads = draw(st.sampled_from([4, 8, 16]))
+    model = gpt(layers=draw(st.sampled_from([4, 12, 24])), hidden=heads * 64, heads=heads)
+    system = cluster(nodes=draw(st.sampled_from([1, 2, 4])))
+    job = training(model, global_batch=draw(st.sampled_from([32, 64, 96])), seq_len=draw(st.sampled_from([512, 2048])))
+    grid = next(search.blocks(job, system, search.Options(flash_attention=(True, False))))
+    return job, system, search.row(grid, draw(st.integers(0, len(grid.data) - 1)))
+
+
+def step(job, system, plan, constants=FREE):
+    return float(estimate.price(job, system, plan, constants).step_s[0])
+
+
+@given(settings_of_a_job(), st.floats(1.1, 8.0))
+@settings(max_examples=40, deadline=None)
+def test_a_machine_faster_in_everything_is_faster_by_exactly_that(setting, factor):
+    job, system, plan = setting
+    chip = system.accelerator
+    faster = replace(
+        system,
+        accelerator=replace(
+            chip, peak_flop_per_s={d: factor * p for d, p in chip.peak_flop_per_s.items()},
+            bandwidth_bytes_per_s=factor * chip.bandwidth_bytes_per_s,
+        ),
+        links=tuple(
+            Link(name=x.name, bandwidth_bytes_per_s=factor * x.bandwidth_bytes_per_s, latency_s=x.latency_s / factor, domain=x.domain)
+            for x in system.links
+        ),
+    )  # fmt: skip
+    assert step(job, faster, plan) == pytest.approx(step(job, system, plan) / factor, rel=1e-9)
+
+
+@given(settings_of_a_job())
+@settings(max_examples=40, deadline=None)
+def test_no_step_is_shorter_than_its_work_at_peak(setting):
+    job, system, plan = setting
+    shape = job.model.shape
+    # Fused causal attention skips half of the scores, so count attention at half.
+    whole, bare = (model_flop_per_token(shape, s) for s in (job.seq_len, 0))
+    work = (bare + (whole - bare) / 2) * job.tokens_per_step
+    assert step(job, system, plan) >= work / (system.accelerators * system.accelerator.peak_flop_per_s["bf16"])
+
+
+@given(settings_of_a_job())
+@settings(max_examples=40, deadline=None)
+def test_terms_add_up_to_the_step_and_parts_to_the_peak(setting):
+    job, system, plan = setting
+    priced = estimate.price(job, system, plan, Constants())
+    assert sum(float(np.ravel(t)[0]) for t in priced.terms.values()) == pytest.approx(float(priced.step_s[0]))
+    assert sum(float(p[0]) for p in priced.parts.values()) == pytest.approx(float(priced.peak_memory_bytes[0]))
+    assert all(np.all(t >= 0) for t in priced.terms.values())
+    assert all(np.all(p >= 0) for p in priced.parts.values())
+
+
+@given(settings_of_a_job(), st.sampled_from(["matmul", "attention", "memory", "inner_link", "outer_link", "overlap_data"]))
+@settings(max_examples=40, deadline=None)
+def test_a_better_constant_never_makes_a_step_longer(setting, name):
+    job, system, plan = setting
+    better = replace(Constants(), **{name: min(1.0, 1.2 * getattr(Constants(), name))})
+    assert step(job, system, plan, better) <= step(job, system, plan, Constants()) * (1 + 1e-12)
+
+
+@given(settings_of_a_job())
+@settings(max_examples=30, deadline=None)
+def test_a_grid_prices_each_plan_as_if_it_were_alone(setting):
+    job, system, plan = setting
+    grid = next(search.blocks(job, system, search.Options(flash_attention=(True, False))))
+    priced = estimate.price(job, system, grid, Constants())
+    i = len(grid.data) // 2
+    alone = estimate.price(job, system, search.row(grid, i), Constants())
+    assert alone.step_s[0] == pytest.approx(priced.step_s[i], rel=1e-12)
+    assert alone.peak_memory_bytes[0] == pytest.approx(priced.peak_memory_bytes[i], rel=1e-12)
+
+
+def test_recomputation_costs_time_and_saves_memory():
+    job, box = training(), cluster()
+    plans = [Plan(data=8, micro_batch=4, recompute=r, flash_attention=False) for r in Recompute]
+    priced = [estimate.price(job, box, p, Constants()) for p in plans]
+    times = [float(p.step_s[0]) for p in priced]
+    sizes = [float(p.peak_memory_bytes[0]) for p in priced]
+    assert times[0] < times[1] < times[2]
+    assert sizes[0] > sizes[1] > sizes[2]
+
+
+def test_doubling_bandwidth_speeds_up_a_memory_bound_step_by_almost_two():
+    job = training(precision="bf16")
+    slow = cluster(chip=gpu(peak_flop_per_s={"bf16": 1e18}, bandwidth_bytes_per_s=1e11))
+    fast = cluster(chip=gpu(peak_flop_per_s={"bf16": 1e18}, bandwidth_bytes_per_s=2e11))
+    plan = Plan(data=8, micro_batch=4)
+    assert step(job, slow, plan) / step(job, fast, plan) == pytest.approx(2.0, rel=0.05)
+
+
+def test_a_pipeline_pays_its_bubble_and_interleaving_shrinks_it():
+    job, box = training(global_batch=16), cluster()
+    deep = Plan(data=1, pipeline=8, micro_batch=1)
+    woven = replace(deep, virtual=3)
+    bubble = [float(np.ravel(estimate.price(job, box, p, FREE).terms["bubble"])[0]) for p in (deep, woven)]
+    work = float(np.ravel(estimate.price(job, box, deep, FREE).terms["matmul"])[0])
+    assert bubble[0] > 0.4 * work  # (p-1)/m = 7/16 of the work of all layers
+    assert bubble[1] == pytest.approx(bubble[0] / 3)
+
+
+def test_tensor_parallelism_across_nodes_is_slower_than_inside_one():
+    job = training(gpt(hidden=4096, heads=32), global_batch=32)
+    near = step(job, cluster(nodes=4), Plan(data=4, tensor=8))
+    far = step(job, cluster(nodes=4), Plan(data=2, tensor=16))
+    assert far > 1.2 * near
+
+
+def test_sharding_lowers_state_by_the_papers_factors():
+    """ZeRO, §3.1: 18 bytes a parameter here; stages 1, 2, 3 leave 6 + 12/N, 2 + 16/N, 18/N."""
+    job, n = training(gpt(vocab=8, head=False)), 8
+    totals = []
+    for stage in range(4):
+        parts = estimate.memory_of(job, Plan(data=n, zero_stage=stage), Constants())
+        totals.append(sum(float(parts[k][0]) for k in ("weights", "gradients", "optimizer")))
+    per = totals[0] / 18
+    assert totals[1] == pytest.approx(per * (6 + 12 / n))
+    assert totals[2] == pytest.approx(per * (2 + 16 / n))
+    assert per * 18 / n < totals[3] < per * (18 / n) * 2.5  # and the layers gathered ahead
