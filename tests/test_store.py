@@ -145,6 +145,20 @@ def test_a_folder_without_a_run_says_what_to_name(tmp_path):
         store.load(tmp_path / "nothing")
 
 
+def test_a_run_is_found_by_path_by_name_and_by_id(tmp_path):
+    path, other = store.save(a_run(20), tmp_path), store.save(a_run(21), tmp_path)
+    identity = store.load(path).id
+    assert store.find(path, tmp_path) == store.find(path.name, tmp_path) == store.find(identity[:6], tmp_path) == path
+    assert store.find(identity, tmp_path) == path != other
+
+
+@pytest.mark.parametrize("name", ["no", "0", "nothing", "zzzz", "../etc"])
+def test_a_name_no_run_has_lists_those_there_are(tmp_path, name):
+    path = store.save(a_run(), tmp_path)
+    with pytest.raises(InputError, match=f"there is no run here; runs in .*{path.name}"):
+        store.find(name, tmp_path)
+
+
 def test_no_folder_means_no_runs(tmp_path):
     assert store.list_runs(tmp_path / "none") == ()
 

@@ -25,8 +25,8 @@ def test_a_matrix_product_is_rated_in_operations():
 
 
 def test_a_copy_is_rated_in_bytes_and_a_call_not_at_all():
-    (copy,) = summarise(a_run(Case(name="c", kind="copy", size_bytes=100.0), [1.0] * 5))
-    (call,) = summarise(a_run(Case(name="d", kind="dispatch"), [1.0] * 5))
+    (copy,) = summarise(a_run(Case(name="c", kind="copy", size_bytes=100.0), [1.0] * 6))
+    (call,) = summarise(a_run(Case(name="d", kind="dispatch"), [1.0] * 6))
     assert (copy.rate, copy.rate_low, copy.rate_high, copy.rate_unit) == (100.0, 100.0, 100.0, "bytes_per_s")
     assert (call.rate, call.rate_low, call.rate_unit) == (None, None, "")
 
@@ -48,6 +48,12 @@ def test_intervals_hold_their_values():
     assert found.rate_low <= found.rate <= found.rate_high
 
 
+def test_five_samples_have_a_median_but_no_interval():
+    (found,) = summarise(a_run(Case(name="c", kind="copy", size_bytes=5.0), [1.0, 1.1, 1.2, 1.3, 1.4]))
+    assert (found.time_s, found.best_s, found.rate) == (1.2, 1.0, pytest.approx(5 / 1.2))
+    assert (found.low_s, found.high_s, found.rate_low, found.rate_high) == (None,) * 4
+
+
 def test_a_case_without_samples_has_no_figures():
-    run = a_run(Case(name="c", kind="copy"), [1.0] * 5)
+    run = a_run(Case(name="c", kind="copy"), [1.0] * 6)
     assert [s.name for s in summarise(run)] == ["c"]

@@ -23,7 +23,7 @@ class Constants:
     inner_latency_s: float = 5e-6  # added to the link's own latency per collective step
     outer_latency_s: float = 15e-6
     overlap_data: float = 0.8  # share of data-parallel communication hidden behind compute
-    overlap_tensor: float = 0.0
+    overlap_tensor: float = 0.5  # share of tensor-parallel communication hidden, where plan and software allow it
     step_overhead_s: float = 5e-3  # per optimizer step: logging, data fetch, synchronisation
     straggler: float = 0.01  # growth of step time per doubling of nodes
     reserve_bytes: float = 1.5e9  # context, communication buffers

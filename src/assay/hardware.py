@@ -104,6 +104,7 @@ class System:
     count_per_node: int
     nodes: int = 1
     links: tuple[Link, ...]  # inner → outer; empty for a single device
+    spare_per_node: int = 0  # accelerators of each node that a job leaves idle: paid for, not used
     aliases: tuple[str, ...] = ()
     host: str = ""
     host_memory_bytes: float | None = None
@@ -123,6 +124,11 @@ class System:
     def accelerators(self) -> int:
         """How many accelerators there are in all."""
         return self.count_per_node * self.nodes
+
+    @property
+    def paid(self) -> int:
+        """Accelerators that are paid for: those a job uses and those it leaves idle."""
+        return (self.count_per_node + self.spare_per_node) * self.nodes
 
     def with_nodes(self, nodes: int) -> System:
         """The same system with this many nodes."""

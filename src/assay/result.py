@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -26,9 +27,12 @@ class Value:
     high: float
     evidence: Evidence
 
-    def overlaps(self, other: Value) -> bool:
-        """Whether the two intervals meet: then the difference is not proven."""
-        return self.low <= other.high and other.low <= self.high
+    def differs(self, other: Value) -> bool:
+        """Whether two figures are told apart: the ratio's own 90 % interval, errors taken as independent, excludes 1."""
+        if min(self.low, other.low) <= 0:
+            return self.high < other.low or other.high < self.low
+        widths = [math.log(v.high / v.low) / 2 for v in (self, other)]
+        return abs(math.log(self.mean / other.mean)) > math.hypot(*widths)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

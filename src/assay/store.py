@@ -89,6 +89,20 @@ def load(path: Path | str) -> Run:
     return replace(run, samples=samples, log=log, environment=free["environment"], settings=settings)
 
 
+def find(name: Path | str, root: Path | str = "runs") -> Path:
+    """The folder of a run given by path, by its folder's name under `root`, or by the beginning of its id."""
+    if Path(name).exists():
+        return Path(name)
+    named = [p for p in list_runs(root) if p.name == str(name)]
+    by_id = [p for p in list_runs(root) if len(str(name)) >= 4 and p.name.rpartition("-")[2].startswith(str(name)[:8])]
+    found = named or by_id
+    if len(found) == 1:
+        return found[0]
+    what = f"{len(found)} runs begin like that" if found else "there is no run here"
+    known = ", ".join(p.name for p in (found or list_runs(root))[-3:]) or "none yet; try assay measure dispatch"
+    raise InputError(what, where=str(name), hint=f"runs in {root}: {known}")
+
+
 def list_runs(root: Path | str = "runs") -> tuple[Path, ...]:
     """The folders of all runs under `root`, oldest first; empty where there are none."""
     root = Path(root)

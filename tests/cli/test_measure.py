@@ -28,18 +28,8 @@ def test_a_table_a_run_and_what_to_type_next(capsys, tmp_path):
     code, out, err = assay(capsys, "measure", "dispatch", "--budget", "0.1", "--out", str(tmp_path))
     (path,) = store.list_runs(tmp_path)
     assert code == 0
-    assert out.splitlines()[1].split() == [
-        "case",
-        "median",
-        "90",
-        "%",
-        "±",
-        "spread",
-        "rate",
-        "kept",
-        "dropped",
-        "steady",
-    ]
+    titles = "case median 90 % ± spread rate rate 90 % kept dropped steady"
+    assert out.splitlines()[1].split() == titles.split()
     assert "python call" in out
     assert f"Run: {path}" in err
     assert "Next: assay " in err

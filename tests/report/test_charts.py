@@ -7,6 +7,7 @@ import math
 import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -22,8 +23,8 @@ from assay.report.svg import draw
 from assay.report.text import percent
 from assay.result import METRICS, MemoryPart, Part, Point, Result, Value
 
-sys.path.insert(0, __file__.rpartition("/")[0])
-import sample  # noqa: E402
+sys.path.insert(0, str(Path(__file__).parent))
+import report_sample as sample
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 TEXT = st.text(max_size=40)
@@ -138,7 +139,7 @@ def test_hues_follow_what_bounds_a_part() -> None:
 def test_a_stack_adds_up_to_the_whole_step_and_memory_to_what_is_used() -> None:
     option = options(sample.study())[0]
     section = {s.id: s for s in sections(sample.study(), options(sample.study()))}
-    bars = section["time"].figures[0].chart.wide["layer"][0]["data"]["values"]
+    bars = section["steps"].figures[0].chart.wide["layer"][0]["data"]["values"]
     assert sum(b["share"] for b in bars if b["row"] == option.label) == pytest.approx(1)
     left = option.value("headroom_bytes")
     assert left is not None
@@ -190,7 +191,7 @@ def test_each_light_colour_means_one_token() -> None:
 def test_a_drawing_is_whole_xml_and_its_marks_say_their_numbers() -> None:
     study = sample.hostile()
     chart = next(f.chart for s in sections(study, options(study)) for f in s.figures if f.chart.id == "time")
-    root = ET.fromstring(draw(chart.wide, sample.HOSTILE))  # noqa: S314
+    root = ET.fromstring(draw(chart.wide, sample.HOSTILE))
     titles = [t.text or "" for t in root.iter("{http://www.w3.org/2000/svg}title")]
     assert len(titles) > 50
     assert any(sample.HOSTILE in t and "%" in t for t in titles)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,8 @@ from assay.calibration import Calibration, Constants
 from assay.errors import InputError
 from assay.predict import validate as filling
 from assay.predict.calibrated import Calibrated
-from assay.predict.ops import Array
 from assay.predict.fit import Fit, Observed, constants_for, fit, spread_ln
+from assay.predict.ops import Array
 from assay.published import Checked, PublishedRow
 from assay.result import Evidence
 
@@ -23,7 +24,7 @@ from assay.result import Evidence
 # lie (τ of its logarithm); and those that each device has for its own.
 FREE: Mapping[str, float] = {
     "matmul": 0.15, "matmul_half_k": 0.7, "attention": 0.3, "memory": 0.15, "launch_s": 0.7, "inner_link": 0.2,
-    "outer_link": 0.2, "overlap_data": 0.3, "step_overhead_s": 1.0, "straggler": 0.7,
+    "outer_link": 0.2, "overlap_data": 0.3, "overlap_tensor": 0.5, "step_overhead_s": 1.0, "straggler": 0.7,
 }  # fmt: skip
 OWN: Mapping[str, float] = {"matmul": 0.2}
 # Rows whose figure is not a steady speed of the system named.
@@ -90,14 +91,14 @@ def _class_calibrations(architecture: str, observed: Sequence[Observed]) -> list
     common = {name: getattr(whole.constants, name) for name in FREE}
     base = Calibration(
         name=f"{architecture}-published", applies_to=architecture, evidence="C", constants=common,
-        residual_ln=_unseen_device(observed, start), rows=len(observed), sources=sources, at_bound=whole.at_bound,
+        residual_ln=_unseen_device(observed, start, whole), rows=len(observed), sources=sources, at_bound=whole.at_bound,
     )  # fmt: skip
     return [base, *(_device(base, whole, observed, left_out, device) for device in sorted(whole.devices))]
 
 
 def _device(base: Calibration, whole: Fit, observed: Sequence[Observed], left_out: Array, device: str) -> Calibration:
     mine = [i for i, o in enumerate(observed) if o.device == device]
-    sources = {observed[i].source for i in mine}
+    sources = {_publisher(observed[i].source) for i in mine}
     # One source cannot say how far another would be off: then the class's spread stands.
     spread = spread_ln(left_out[mine]) if len(sources) > 1 else base.residual_ln
     evidence: Evidence = "B"
@@ -110,26 +111,34 @@ def _device(base: Calibration, whole: Fit, observed: Sequence[Observed], left_ou
 def _leave_source_out(observed: Sequence[Observed], start: Constants, whole: Fit) -> Array:
     """ln(measured/predicted) of each observation by constants fitted without its source."""
     residuals = np.zeros(len(observed))
-    for source in {o.source for o in observed}:
-        rest = [o for o in observed if o.source != source]
-        found = fit(rest, start, FREE, OWN, rounds=6) if rest else None
+    for source in sorted({_publisher(o.source) for o in observed}):
+        rest = [o for o in observed if _publisher(o.source) != source]
+        found = fit(rest, start, FREE, OWN, rounds=3, guess=whole) if rest else None
         for i, o in enumerate(observed):
-            if o.source == source:
+            if _publisher(o.source) == source:
                 constants = constants_for(found, o.device) if found else start
                 residuals[i] = o.ln_measured - o.ln_predicted(constants)
     return residuals
 
 
-def _unseen_device(observed: Sequence[Observed], start: Constants) -> float:
+def _unseen_device(observed: Sequence[Observed], start: Constants, whole: Fit) -> float:
     """Spread of residuals on accelerators that took no part in the fit."""
     residuals = []
-    devices = {o.device for o in observed}
-    for device in devices:
+    for device in sorted({o.device for o in observed}):
         rest = [o for o in observed if o.device != device]
-        found = fit(rest, start, FREE, OWN, rounds=6) if rest else None
+        found = fit(rest, start, FREE, OWN, rounds=3, guess=whole) if rest else None
         constants = found.constants if found else start
         residuals += [o.ln_measured - o.ln_predicted(constants) for o in observed if o.device == device]
     return spread_ln(np.array(residuals))
+
+
+def _publisher(source: str) -> str:
+    """A source without its release: figures of two releases of one publisher are not independent of each other.
+
+    >>> _publisher("AWS Neuron Trn1 training performance (SDK 2.10.0)")
+    'AWS Neuron Trn'
+    """
+    return re.split(r"[\d(]", source, maxsplit=1)[0].rstrip(" ,")
 
 
 def calibrated_start(architecture: str) -> Constants:

@@ -97,7 +97,8 @@ def _row(cells: Mapping[str, str], where: str) -> PublishedRow | Checked:
     try:
         return decode(stated, PublishedRow, where)
     except InputError as error:
-        named = {key: cells[key] for key in ("id", "source", "accelerator", "metric_name")}
-        return Checked(
-            row=PublishedRow(**named, metric_value=math.nan), skipped=f"the row cannot be read: {error.what}"
-        )
+        unread = PublishedRow(
+            id=cells["id"], source=cells["source"], accelerator=cells["accelerator"],
+            metric_name=cells["metric_name"], metric_value=math.nan,
+        )  # fmt: skip
+        return Checked(row=unread, skipped=f"the row cannot be read: {error.what}")

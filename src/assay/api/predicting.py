@@ -14,8 +14,9 @@ from assay.model import Model
 from assay.plan import Plan
 from assay.predict import cost
 from assay.predict.answer import answer
-from assay.predict.calibrated import Calibrated, calibrate_for, widening
-from assay.predict.search import Found, Options, default_data, problem, search as _search
+from assay.predict.calibrated import Calibrated, calibrate_for
+from assay.predict.search import Found, Options, default_data, fitted, problem
+from assay.predict.search import search as _search
 from assay.result import Result
 from assay.units import show
 from assay.workload import Task, Workload
@@ -61,17 +62,18 @@ def calibrated(machine: System, extra: Iterable[Calibration] = (), folders: Fold
 
 
 def search(
-    job: Workload, machine: System, *, top: int = 5, options: Options = Options(), folders: Folders = (),  # noqa: B008
+    job: Workload, machine: System, *, top: int = 5, options: Options = Options(), folders: Folders = (),
     extra: Iterable[Calibration] = (),
 ) -> list[Result]:  # fmt: skip
     """The best plans for a job on a machine, fastest first; empty when none fits (see `explore` for by how much)."""
     known = calibrated(machine, extra, folders)
+    machine = fitted(job, machine, options)
     found = explore(job, machine, top=top, options=options, known=known)
-    return [answer(job, machine, plan, known) for plan in found.plans]
+    return [answer(job, machine, plan, known, notes=idle(machine)) for plan in found.plans]
 
 
 def explore(
-    job: Workload, machine: System, *, known: Calibrated, top: int = 5, options: Options = Options(),  # noqa: B008
+    job: Workload, machine: System, *, known: Calibrated, top: int = 5, options: Options = Options(),
 ) -> Found:  # fmt: skip
     """The search itself: best plans, Pareto set, how many were considered, how many fit, the least memory any needs."""
     return _search(job, machine, known.constants, options=options, top=top)
@@ -87,6 +89,7 @@ def predict(
     """
     known = calibrated(machine, extra, folders)
     if plan is None:
+        machine = fitted(job, machine)
         found = explore(job, machine, known=known, top=1)
         if not found.plans:
             raise InputError(too_large(job, machine, found))
@@ -96,7 +99,13 @@ def predict(
         broken = problem(job, machine, plan)
         if broken:
             raise InputError(f"plan: {broken}")
-    return answer(job, machine, plan, known, tariff=tariff)
+    return answer(job, machine, plan, known, tariff=tariff, notes=idle(machine))
+
+
+def idle(machine: System) -> tuple[str, ...]:
+    """What to say of accelerators that are paid for and not used."""
+    spare = machine.spare_per_node * machine.nodes
+    return (f"{spare} of {machine.paid} accelerators stand idle: the batch does not divide over all",) if spare else ()
 
 
 def too_large(job: Workload, machine: System, found: Found) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from assay.calibration import CONSTANTS, Calibration
@@ -14,8 +15,13 @@ _BUILT_IN = Path(__file__).parent.parent / "data" / "calibrations"
 
 def calibrations(folders: Folders = ()) -> tuple[Calibration, ...]:
     """Every calibration, ours first; a later one of the same reach wins."""
-    rooms = [_BUILT_IN, *(Path(folder) / "calibrations" for folder in folders)]
-    return tuple(calibration(path) for room in rooms for path in sorted(room.glob("*.toml")))
+    rooms = [Path(folder) / "calibrations" for folder in folders]
+    return (*_shipped(), *(calibration(path) for room in rooms for path in sorted(room.glob("*.toml"))))
+
+
+@cache
+def _shipped() -> tuple[Calibration, ...]:
+    return tuple(calibration(path) for path in sorted(_BUILT_IN.glob("*.toml")))
 
 
 def calibration(path: Path) -> Calibration:

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 @format_option
 @click.pass_context
 def compare(ctx: click.Context, /, old: str, new: str, allow: tuple[str, ...], fmt: str) -> None:
-    """How a new run stands against an old one, case by case.
+    """How a new run stands against an old one, case by case. A run is a folder, or an id in ./runs.
 
     Runs that differ in probe, settings, processor, number formats or library versions are refused with what differs.
     Exit: 0 nothing is worse, 1 something is worse, 2 the runs cannot be compared.
     """
     from assay.codec import encode
     from assay.comparison import compare as compare_runs
-    from assay.store import load
+    from assay.store import find, load
 
-    found = compare_runs(load(old), load(new), allow)
+    found = compare_runs(load(find(old)), load(find(new)), allow)
     emit([_row(change) for change in found.changes], fmt, title=f"{old} → {new}", data=encode(found))
     _close(found)
     if found.worse:

@@ -58,21 +58,23 @@ def measure(ctx: click.Context, /, probe: str, budget_s: float | None, out: str,
 def _row(s: CaseSummary) -> Row:
     from assay.units import show
 
-    rate = (
-        None
-        if s.rate is None
-        else f"{show(s.rate, s.rate_unit)} ({show(s.rate_low, s.rate_unit)} – {show(s.rate_high, s.rate_unit)})"
-    )
     return {
         "case": s.name,
         "median": show(s.time_s, "s"),
-        "90 %": f"{show(s.low_s, 's')} – {show(s.high_s, 's')}",
+        "90 %": _interval(s.low_s, s.high_s, "s"),
         "± spread": f"{100 * s.spread:.1f} %",
-        "rate": rate,
+        "rate": None if s.rate is None else show(s.rate, s.rate_unit),
+        "rate 90 %": None if s.rate is None else _interval(s.rate_low, s.rate_high, s.rate_unit),
         "kept": s.n,
         "dropped": s.dropped,
         "steady": "yes" if s.steady else "NEVER SETTLED",
     }
+
+
+def _interval(low: float | None, high: float | None, unit: str) -> str:
+    from assay.units import show
+
+    return "too few samples" if low is None or high is None else f"{show(low, unit)} – {show(high, unit)}"
 
 
 def _close(run: Run, path: Path) -> None:

@@ -55,8 +55,6 @@ class Child:
                 self.stopped = f"the probe died ({_how(code)}): {self._last_words()}"
         except (TimeoutError, subprocess.TimeoutExpired):
             self.stopped = f"no end within {self.timeout_s:.0f} s, so it was stopped; last heard: {self._last_words()}"
-        except KeyboardInterrupt:
-            self.stopped = "interrupted"
         finally:
             self._end()
 

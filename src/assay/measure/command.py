@@ -63,8 +63,11 @@ def measure(
     heard = _Heard(progress or (lambda _: None), started.timestamp())
     limit = timeout_s if timeout_s is not None else 2 * budget + _SETUP_S
     with Child(command, _environment(machine), limit) as child:
-        for line in child.lines():
-            heard.take(line)
+        try:
+            for line in child.lines():
+                heard.take(line)
+        except KeyboardInterrupt:
+            child.stopped = "interrupted"
         stopped = child.stopped
     after = surroundings.snapshot()
     if not heard.samples:

@@ -75,7 +75,7 @@ def bound_by(parts: tuple[Part, ...], step_s: float) -> str:
 
 
 def sensitivity(job: Workload, system: System, plan: Plan, calibrated: Calibrated, step_s: float) -> dict[str, float]:
-    """d ln(step time) / d ln(lever): -0.6 means that 10 % more of it makes the step about 6 % shorter."""
+    """D ln(step time) / d ln(lever): -0.6 means that 10 % more of it makes the step about 6 % shorter."""
     out = {}
     for name, machine in _levers(system).items():
         faster = float(estimate.price(job, machine, plan, calibrated.constants).step_s[0])

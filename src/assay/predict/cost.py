@@ -46,11 +46,7 @@ def rent_usd(system: System, duration_s: float) -> float | None:
     'rent_usd'
     """
     offer = rent_offer(system)
-    return (
-        None
-        if offer is None or offer.price_usd_per_s is None
-        else offer.price_usd_per_s * system.accelerators * duration_s
-    )
+    return None if offer is None or offer.price_usd_per_s is None else offer.price_usd_per_s * system.paid * duration_s
 
 
 def capex_usd(system: System) -> float | None:

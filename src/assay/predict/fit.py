@@ -53,7 +53,7 @@ class Fit:
 
 def fit(
     observations: Sequence[Observed], start: Constants, free: Mapping[str, float], own: Mapping[str, float] | None = None,
-    rounds: int = 15,
+    rounds: int = 15, guess: Fit | None = None,
 ) -> Fit:  # fmt: skip
     """Fit the `free` constants (name → τ, how far from the prior is plausible) on all, and `own` ones per device.
 
@@ -74,14 +74,13 @@ def fit(
     weight = _weights(observations)
 
     def cost(theta: Array) -> Array:
-        off = _residuals(observations, start, names, theta) / _SIGMA
-        robust = np.sign(off) * np.sqrt(2.0 * (np.sqrt(1.0 + off**2) - 1.0))
-        return np.concatenate([weight * robust, (theta - prior) / tau])
+        return np.concatenate([weight * _robust(_residuals(observations, start, names, theta)), (theta - prior) / tau])
 
-    found = least_squares(
-        cost, np.clip(prior, low, high), bounds=(low, high), diff_step=1e-3, xtol=1e-4, ftol=1e-4, max_nfev=25
-    )
-    theta: Array = found.x
+    def slope(theta: Array) -> Array:
+        return np.vstack([_slopes(observations, start, names, theta, weight), np.diag(1.0 / tau)])
+
+    first = np.clip(_theta(guess, names) if guess else prior, low, high)
+    theta: Array = least_squares(cost, first, slope, bounds=(low, high), xtol=1e-3, ftol=1e-3, max_nfev=rounds).x
     common, mine = _unpack(start, names, theta)
     edge = [
         n
@@ -152,6 +151,13 @@ def _unpack(start: Constants, names: Sequence[Name], theta: Array) -> tuple[Cons
             value = getattr(common, constant) * math.exp(t)
             mine.setdefault(device, {})[constant] = min(value, BOUNDS[constant][1])
     return common, mine
+
+
+def _theta(found: Fit, names: Sequence[Name]) -> Array:
+    """The parameters of an earlier fit, as a place to start from."""
+    common = found.constants
+    own = [found.devices[n[0]][n[1]] / getattr(common, n[1]) if not isinstance(n, str) else 1.0 for n in names]
+    return np.array([math.log(getattr(common, n) if isinstance(n, str) else own[i]) for i, n in enumerate(names)])
 
 
 def _limits(names: Sequence[Name], prior: Array) -> tuple[Array, Array]:

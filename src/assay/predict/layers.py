@@ -50,12 +50,13 @@ class Axes:
         >>> axes.mesh()[0][axes.rows(np.array([8, 1, 8]), 2)].tolist()
         [8.0, 1.0, 8.0]
         """
-        row = np.zeros(1, dtype=np.intp)
-        for values, column in zip(self.values, columns, strict=True):
+        row, stride = np.zeros(1, dtype=np.intp), 1
+        for values, column in zip(reversed(self.values), reversed(columns), strict=True):
             if len(values) > 1:
                 place = np.zeros(int(values[-1]) + 1, dtype=np.intp)
-                place[values] = np.arange(len(values))
-                row = row * len(values) + place[np.asarray(column, dtype=np.intp)]
+                place[values] = stride * np.arange(len(values))
+                row = row + place[np.asarray(column, dtype=np.intp)]
+                stride *= len(values)
         return row
 
 
@@ -162,9 +163,10 @@ def _seconds(
     op: Op, layout: transformer.Layout, dtype: str, chip: Accelerator, net: Fabric, constants: Constants
 ) -> Array:
     if op.kind == "allreduce":
-        return (
-            op.repeats * allreduce_seconds(op.message_bytes, layout.tensor, 1.0, net) * (1.0 - constants.overlap_tensor)
-        )
+        # Gathering while multiplying needs sequence parallelism, and software of the age of fused attention
+        # (Transformer Engine's user buffers; XLA's collective matmul, Wang et al. 2023, ASPLOS).
+        hidden = constants.overlap_tensor * np.asarray(layout.sequence_parallel) * layout.flash_attention
+        return op.repeats * allreduce_seconds(op.message_bytes, layout.tensor, 1.0, net) * (1.0 - hidden)
     if op.kind == "p2p":
         crosses = np.asarray(layout.context) * layout.tensor > net.domain
         alone = np.asarray(layout.context) <= 1

@@ -18,8 +18,9 @@ _FALLBACK = {
     "fp4": "fp8", "fp8": "bf16", "int8": "bf16", "bf16": "fp16", "fp16": "bf16", "tf32": "fp32", "fp32": "tf32",
     "fp64": "fp32",
 }  # fmt: skip
-# Output tiles a library chooses from, as multiples of the tile constant, and the share of the best rate each reaches.
-_TILES = ((2.0, 1.0, 1.0), (1.0, 1.0, 0.96), (0.5, 1.0, 0.86), (0.5, 0.5, 0.70))
+# Output tiles a library chooses from, as multiples of the tile constant, and the share of the best rate each reaches;
+# the last is one row: the kernel for a matrix times a vector.
+_TILES = ((2.0, 1.0, 1.0), (1.0, 1.0, 0.96), (0.5, 1.0, 0.86), (0.5, 0.5, 0.70), (0.0, 1.0, 0.25))
 
 
 def peak_flop_per_s(accelerator: Accelerator, dtype: str) -> tuple[float, str] | None:
@@ -48,7 +49,7 @@ def matmul_efficiency(m: Number, n: Number, k: Number, units: int | None, consta
     m, n, k = (np.maximum(np.asarray(x, dtype=np.float64), 1.0) for x in (m, n, k))
     best: Array = np.zeros(np.broadcast_shapes(m.shape, n.shape))
     for tall, wide, rate in _TILES:
-        tm, tn = tall * constants.tile, wide * constants.tile
+        tm, tn = max(1.0, tall * constants.tile), wide * constants.tile
         tiles = np.ceil(m / tm) * np.ceil(n / tn)
         share = m * n / (tiles * tm * tn)
         if units:
@@ -61,7 +62,7 @@ def op_seconds(op: Op, accelerator: Accelerator, dtype: str, constants: Constant
     """Time of one computing operation; collectives are `network`'s."""
     found = peak_flop_per_s(accelerator, dtype)
     peak = found[0] if found else np.nan
-    moving = np.asarray(op.bytes, dtype=np.float64) / (accelerator.bandwidth_bytes_per_s * constants.memory)
+    moving = np.asarray(op.bytes, dtype=np.float64) / (_bandwidth(op.bytes, accelerator) * constants.memory)
     if op.kind == "matmul" and op.shape is not None:
         share = matmul_efficiency(*op.shape, accelerator.compute_units, constants)
         return op.repeats * np.maximum(op.flop / (peak * share), moving)
@@ -70,3 +71,12 @@ def op_seconds(op: Op, accelerator: Accelerator, dtype: str, constants: Constant
         rate = min(peak, half) if dtype not in ("fp32", "tf32") else peak
         return op.repeats * np.maximum(op.flop / (rate * constants.attention), moving)
     return op.repeats * moving
+
+
+def _bandwidth(size: Number, accelerator: Accelerator) -> Number:
+    """Bytes per second that operands come at: from the last cache where they fit it and its speed is known."""
+    cache, inside = accelerator.on_chip_bytes, accelerator.on_chip_bandwidth_bytes_per_s
+    outside = accelerator.bandwidth_bytes_per_s
+    if cache is None or inside is None or inside <= outside:
+        return outside
+    return np.where(np.asarray(size) <= cache, inside, outside)

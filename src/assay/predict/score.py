@@ -42,7 +42,7 @@ def by_accelerator(row: Checked) -> str:
 
 def ln_error(row: Checked) -> float:
     """ln(predicted/measured) of a row that has a prediction."""
-    assert row.predicted is not None  # noqa: S101
+    assert row.predicted is not None
     return float(np.log(row.predicted / row.measured))
 
 

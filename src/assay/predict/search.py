@@ -77,6 +77,18 @@ def problem(job: Workload, system: System, plan: Plan) -> str:
     return ""
 
 
+def fitted(job: Workload, system: System, options: Options = Options()) -> System:  # noqa: B008
+    """The system as this job can use it: where all its accelerators allow no legal plan, fewer of each node.
+
+    A rack of 72 trains a batch of 512 on 64 of them; the other 8 stand idle, and are paid for.
+    """
+    for used in range(system.count_per_node, 0, -1):
+        smaller = replace(system, count_per_node=used, spare_per_node=system.count_per_node - used)
+        if len(_cells(job, smaller, options)[0]):
+            return smaller
+    return system
+
+
 def default_data(job: Workload, system: System, plan: Plan) -> Plan:
     """The plan with data parallelism filled in from the number of accelerators, where dp was not said."""
     model_parallel = plan.tensor * plan.pipeline * plan.context
@@ -84,7 +96,7 @@ def default_data(job: Workload, system: System, plan: Plan) -> Plan:
 
 
 def search(
-    job: Workload, system: System, constants: Constants, *, options: Options = Options(), top: int = 5,  # noqa: B008
+    job: Workload, system: System, constants: Constants, *, options: Options = Options(), top: int = 5,
 ) -> Found:  # fmt: skip
     """The fastest plans of the whole legal grid that fit in memory; raises InputError when no plan is legal at all."""
     capacity = estimate.capacity_bytes(system)
@@ -102,7 +114,7 @@ def search(
             continue
         fitting += int(inside.sum())
         chosen = take(block, inside)
-        step = estimate.price(job, system, chosen, constants, table).step_s
+        step = sum(estimate.terms_of(job, system, chosen, constants, table).values(), np.zeros(()))
         order = _best(step, peak[inside], top)
         keep.append((take(chosen, order), step[order], peak[inside][order]))
     if not considered:
@@ -122,16 +134,17 @@ def blocks(job: Workload, system: System, options: Options) -> Iterator[Plan]:
     per_block = max(1, _BLOCK // len(z))
     for start in range(0, len(t), per_block):
         cell = slice(start, start + per_block)
-        many = len(t[cell])
-        plan = Plan(
-            tensor=np.repeat(t[cell], len(z)), context=np.repeat(c[cell], len(z)), pipeline=np.repeat(p[cell], len(z)),
-            virtual=np.repeat(v[cell], len(z)), micro_batch=np.repeat(b[cell], len(z)), data=np.repeat(d[cell], len(z)),
-            zero_stage=np.tile(z, many), recompute=np.tile(r, many), flash_attention=np.tile(f, many).astype(bool),
-            sequence_parallel=np.tile(s, many).astype(bool), expert=np.ones(many * len(z), dtype=np.int64),
+        every = Plan(
+            tensor=t[cell, None], pipeline=p[cell, None], data=d[cell, None],
+            zero_stage=z, recompute=r, flash_attention=f, sequence_parallel=s,
         )  # fmt: skip
-        legal = _sensible(plan, job.seq_len)
-        if legal.any():
-            yield take(plan, legal)
+        i, o = np.nonzero(_sensible(every, job.seq_len))
+        if len(i):
+            i += start
+            yield Plan(
+                tensor=t[i], context=c[i], pipeline=p[i], virtual=v[i], micro_batch=b[i], data=d[i], zero_stage=z[o],
+                recompute=r[o], flash_attention=f[o], sequence_parallel=s[o], expert=np.ones(len(i), dtype=np.int64),
+            )  # fmt: skip
 
 
 def _values(job: Workload, system: System, options: Options) -> Plan:
@@ -189,10 +202,12 @@ def _cells(
     b = _axis(options.micro_batch, job.global_batch)
     if not options.micro_batch and execution != "weight-streaming":  # a wafer takes its whole batch at once
         b = [x for x in b if x <= _LARGEST_MICRO_BATCH]
-    T, C, P, V, B = (a.ravel() for a in np.meshgrid(t, c, p, v, b, indexing="ij"))
-    parallel = T * C * P
-    D = n // parallel
-    ok = (n % parallel == 0) & _stages(shape.layers, P * V) & (D >= 1)
+    T, C, P = (a.ravel() for a in np.meshgrid(t, c, p, indexing="ij"))
+    whole = np.flatnonzero(n % (T * C * P) == 0)  # few; only these are crossed with the rest
+    i, V, B = (a.ravel() for a in np.meshgrid(whole, v, b, indexing="ij"))
+    T, C, P = T[i], C[i], P[i]
+    D = n // (T * C * P)
+    ok = _stages(shape.layers, P * V)
     ok &= job.global_batch % np.maximum(D * B, 1) == 0
     m = job.global_batch // np.maximum(D * B, 1)
     ok &= (V == 1) | ((P > 1) & (m % np.maximum(P, 1) == 0))

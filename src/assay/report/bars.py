@@ -8,7 +8,7 @@ from assay.report.axes import Spec, log_ticks, scale, span
 from assay.report.chart import TIP, TOP, Chart, Key, Layout, at, chart, fixed, layer, raw
 from assay.report.palette import LIGHT
 from assay.report.rows import rows
-from assay.report.study import Option, clean
+from assay.report.study import Option, clean, positive
 from assay.report.text import between, capital, figure, interval, percent, rest
 from assay.result import Metric, Value
 from assay.summary import CaseSummary
@@ -94,9 +94,9 @@ def measured(cases: Sequence[CaseSummary], unit: str, title: str, name: str) -> 
 def _case(case: CaseSummary, unit: str) -> Spec | None:
     times, rates = (case.time_s, case.low_s, case.high_s), (case.rate, case.rate_low, case.rate_high)
     mean, *ends = times if unit == "s" else rates
-    if mean is None or mean <= 0:
+    if mean is None or not positive(mean):
         return None
-    low, high = (end if end is not None and end > 0 else mean for end in ends)
+    low, high = (end if end is not None and positive(end) else mean for end in ends)
     name, remark = clean(case.name), "" if case.steady else ", never settled"
     tip = f"{name}: {show(mean, unit)} ({between(low, high, unit)}){remark}"
     fill = LIGHT["accent" if case.steady else "bad"]

@@ -95,8 +95,9 @@ def config(layout: Layout) -> Spec:
 
 
 def layer(kind: str, data: Sequence[Mapping[str, object]], encoding: Spec, **mark: object) -> Spec:
-    """Marks of one kind, one for each row of the data."""
-    return {"data": {"values": [dict(row) for row in data]}, "mark": {"type": kind, **mark}, "encoding": encoding}
+    """Marks of one kind, one for each row of the data; without a description they are decoration."""
+    look = {"type": kind, "aria": "description" in encoding, **mark}
+    return {"data": {"values": [dict(row) for row in data]}, "mark": look, "encoding": encoding}
 
 
 def at(field: str) -> Spec:

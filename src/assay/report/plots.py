@@ -10,7 +10,7 @@ from assay.report.axes import Scale, Spec, scale, span
 from assay.report.chart import Chart, Key, Layout, at, chart, fixed, layer
 from assay.report.palette import LIGHT
 from assay.report.plane import Plane, frame, marks, names, plane
-from assay.report.study import Option, clean
+from assay.report.study import Option, clean, positive
 from assay.report.text import capital, interval, listed, percent
 from assay.result import METRICS, Point, Value
 from assay.units import show, suffix
@@ -70,7 +70,7 @@ def frontier(points: Sequence[tuple[float, float]]) -> set[int]:
 def roofline(option: Option) -> Chart | None:
     """Each operation under its roof (Williams, Waterman and Patterson 2009): how near it comes, and to which."""
     device = option.result.system.accelerator
-    ops = [p for p in option.result.roofline if all(0 < n < math.inf for n in (p.flop, p.bytes, p.time_s))]
+    ops = [p for p in option.result.roofline if positive(p.flop, p.bytes, p.time_s)]
     peaks = {d: device.peak_flop_per_s[d] for d in sorted({p.dtype for p in ops}) if d in device.peak_flop_per_s}
     if not ops or not peaks:
         return None
@@ -126,7 +126,7 @@ def _near(found: list[Priced]) -> list[Priced]:
 
 def _priced(option: Option, axes: tuple[str, str]) -> bool:
     values = [option.value(m) for m in axes]
-    return all(v is not None and v.low > 0 for v in values)
+    return all(v is not None and positive(v.low, v.mean, v.high) for v in values)
 
 
 def _left_out(far: int, unknown: int, metric: str) -> str:

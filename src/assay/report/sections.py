@@ -85,7 +85,7 @@ def _time(found: Sequence[Option]) -> Section | None:
     moved = next((o for o in found[:TOP] if o.levers), None)
     if moved is not None and (levers := bars.levers(moved)):
         figures.append(Figure(levers, tables.levers_table(moved)))
-    return Section(id="time", title="Where the time goes", nav="Time", lead=TIME, figures=tuple(figures))
+    return Section(id="steps", title="Where the time goes", nav="Time", lead=TIME, figures=tuple(figures))
 
 
 def _roofline(found: Sequence[Option]) -> Section | None:

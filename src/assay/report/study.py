@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,6 +10,7 @@ from assay.published import Checked
 from assay.result import METRICS, MemoryPart, Metric, Part, Result, Value
 from assay.summary import CaseSummary
 
+LARGEST = 1e27
 STEEPEST = 50.0  # no real lever has an elasticity near this
 
 # How a study is ranked when it does not say: the first of these that the leader has.
@@ -126,23 +126,37 @@ class Option:
     def value(self, metric: str) -> Value | None:
         """The metric's value, None where it is unknown or no number."""
         found = self.result.values.get(metric)
-        return found if found is not None and all(map(math.isfinite, (found.low, found.mean, found.high))) else None
+        return found if found is not None and real(found.low, found.mean, found.high) else None
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """The parts of a step that have a length."""
-        return tuple(p for p in self.result.parts if math.isfinite(p.time_s) and p.time_s >= 0)
+        return tuple(p for p in self.result.parts if real(p.time_s) and p.time_s >= 0)
 
     @property
     def memory(self) -> tuple[MemoryPart, ...]:
         """The parts of the memory that have a size."""
-        return tuple(p for p in self.result.memory if math.isfinite(p.size_bytes) and p.size_bytes >= 0)
+        return tuple(p for p in self.result.memory if real(p.size_bytes) and p.size_bytes >= 0)
 
     @property
     def levers(self) -> dict[str, float]:
         """How the step time follows each lever, the strongest first."""
         known = {clean(name): e for name, e in self.result.sensitivity.items() if abs(e) < STEEPEST}
         return dict(sorted(known.items(), key=lambda item: -abs(item[1])))
+
+
+def real(*numbers: float) -> bool:
+    """Whether these can be quantities of this world: no NaN, no infinity, nothing beyond a thousand yotta.
+
+    >>> real(0.0, 3.35e12), real(float("nan")), real(float("inf"))
+    (True, False, False)
+    """
+    return all(abs(n) < LARGEST for n in numbers)
+
+
+def positive(*numbers: float) -> bool:
+    """Whether a log axis and a ratio can take these."""
+    return all(1 / LARGEST < n < LARGEST for n in numbers)
 
 
 def headline(study: Study) -> Metric | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from assay.hardware import Accelerator
 from assay.report.stacks import capacity, used
-from assay.report.study import Option
+from assay.report.study import Option, positive
 from assay.report.table import Cell, Column, Table, figures, share_cell, size_cell, value_cell
 from assay.report.text import percent, signed
 from assay.result import METRICS, Point
@@ -130,8 +130,8 @@ def roofline_table(option: Option) -> Table:
 
 
 def _op_row(p: Point, device: Accelerator) -> tuple[Cell, ...]:
-    rate = p.flop / p.time_s if p.time_s > 0 and p.flop > 0 else None
-    deep = p.flop / p.bytes if p.bytes > 0 and p.flop > 0 else None
+    rate = p.flop / p.time_s if positive(p.flop, p.time_s) else None
+    deep = p.flop / p.bytes if positive(p.flop, p.bytes) else None
     peak = device.peak_flop_per_s.get(p.dtype)
     roof = None if deep is None or peak is None else min(peak, deep * device.bandwidth_bytes_per_s)
     return (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from statistics import median
 
@@ -11,7 +10,7 @@ from assay.report.chart import TIP, Chart, Key, Layout, at, chart, fixed, layer,
 from assay.report.palette import LIGHT
 from assay.report.plane import Plane, frame
 from assay.report.rows import BELOW, GAP, PHONE_STEP, STEP, rows
-from assay.report.study import ParityPoint, clean
+from assay.report.study import ParityPoint, clean, positive
 from assay.report.text import between, listed, percent
 from assay.units import show
 
@@ -26,7 +25,7 @@ _ERROR = "datum.value ? replace(format(100 * datum.value, '+.0f'), '-', '−') +
 
 def usable(points: Sequence[ParityPoint]) -> list[ParityPoint]:
     """The points that a ratio can be made of."""
-    return [p for p in points if all(0 < n < math.inf for n in (p.measured, p.predicted, p.low, p.high))]
+    return [p for p in points if positive(p.measured, p.predicted, p.low, p.high)]
 
 
 def parity(points: Sequence[ParityPoint]) -> Chart | None:

@@ -12,8 +12,8 @@ from assay.plan import Plan
 from assay.published import Checked, PublishedRow
 from assay.report import Measured, ParityPoint, Refusal, Study
 from assay.result import Evidence, MemoryPart, Part, Point, Result, Value
-from assay.run import Case
-from assay.summary import CaseSummary
+from assay.run import Case, Run, Sample
+from assay.summary import summarise
 from assay.workload import Workload
 
 HOSTILE = '<script>alert("1")</script>&</svg>'
@@ -178,35 +178,31 @@ def points(peak: float, bandwidth: float, step: float) -> tuple[Point, ...]:
     return (*found, Point(name="all-reduce", flop=0.0, bytes=3e9, time_s=0.1 * step))
 
 
-def summary(
-    name: str, kind: str, typical: float, work: float | None = None, *, flop: bool = True, steady: bool = True
-) -> CaseSummary:
-    """A case that took `typical` seconds, 3 % less at best and 5 % more at worst."""
-    case = Case(name=name, kind=kind, dtype="fp32" if flop and work else "", steady=steady)
-    unit = "" if work is None else "flop_per_s" if flop else "bytes_per_s"
-    low, high = typical * 0.97, typical * 1.05
-    rates = (None, None, None) if work is None else (work / typical, work / high, work / low)
-    return CaseSummary(
-        case=case,
-        n=24,
-        dropped=4,
-        time_s=typical,
-        low_s=low,
-        high_s=high,
-        spread=0.02,
-        rate=rates[0],
-        rate_low=rates[1],
-        rate_high=rates[2],
-        rate_unit=unit,
-    )
+def probe() -> Run:
+    """A run whose samples scatter by a few per cent, the same ones each time."""
+    matmuls = ((256, 31e9), (512, 58e9), (1024, 88e9), (2048, 101e9), (4096, 104e9))
+    moves = (("copy", 64, 11.2e9), ("copy", 512, 10.4e9), ("triad", 64, 12.9e9), ("triad", 512, 12.1e9))
+    timed = [
+        (
+            Case(name=f"numpy fp32 {n}×{n}×{n}", kind="matmul", dtype="fp32", flop=2.0 * n**3, steady=n != 512),
+            2 * n**3 / r,
+        )
+        for n, r in matmuls
+    ]
+    timed += [(Case(name=f"{k} {n} MiB", kind=k, size_bytes=n * 2.0**20), n * 2**20 / r) for k, n, r in moves]
+    timed.append((Case(name="empty call", kind="dispatch"), 2.1e-6))
+    samples = [
+        Sample(case=case.name, metric="time_s", value=typical * (1 + 0.05 * math.sin(i * i)), index=i, warmup=i < 4)
+        for case, typical in timed
+        for i in range(28)
+    ]
+    return Run(
+        id="", name="matmul", command=("assay", "measure"), started="2026-11-24T09:00:00Z", duration_s=12.0,
+        environment={}, cases=tuple(case for case, _ in timed), samples=tuple(samples),
+    )  # fmt: skip
 
 
 def machine() -> Measured:
-    matmuls = ((256, 31e9), (512, 58e9), (1024, 88e9), (2048, 101e9), (4096, 104e9))
-    cases = [summary(f"numpy fp32 {n}×{n}×{n}", "matmul", 2 * n**3 / r, 2 * n**3, steady=n != 512) for n, r in matmuls]
-    moves = (("copy", 64, 11.2e9), ("copy", 512, 10.4e9), ("triad", 64, 12.9e9), ("triad", 512, 12.1e9))
-    cases += [summary(f"{k} {n} MiB", k, n * 2**20 / r, n * 2**20, flop=False) for k, n, r in moves]
-    cases.append(summary("empty call", "dispatch", 2.1e-6))
     return Measured(
         name="2-core cloud host",
         facts=(
@@ -215,7 +211,7 @@ def machine() -> Measured:
             ("system", "Debian 12, Linux 6.1"),
             ("accelerator", "none found"),
         ),
-        cases=tuple(cases),
+        cases=summarise(probe()),
         warnings=("numpy fp32 512×512×512 never settled: its figure is shown but not used",),
     )
 
@@ -292,7 +288,7 @@ def study(copies: int = 1) -> Study:
         created="2026-11-24T09:30:00Z",
         question="Which machine trains llama-3.1-8b on 1 T tokens at the lowest rent?",
         reasons=(
-            "Matrix multiplication is 40 to 50 % of every step: peak FLOP/s and the share of it that is reached decide.",
+            "Matrix multiplication is 40 to 50 % of every step: peak FLOP/s and the share of it reached decide.",
             "A price 15 % lower on hgx-h200 would put it first.",
         ),
         next_steps=("assay measure matmul --dtype bf16 on trn2-48xlarge (about 10 minutes) would split the tie.",),

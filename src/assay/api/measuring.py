@@ -1,0 +1,62 @@
+"""Measuring: probes run, runs are kept, and this machine becomes an accelerator in the formulas' terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from assay import store
+from assay.errors import InputError
+from assay.machine import Machine
+from assay.measure import command, detect
+from assay.predict.host import Host, Rates, calibrate_host
+from assay.run import Run
+from assay.summary import CaseSummary, summarise
+
+Progress = Callable[[str], None]
+
+
+def doctor(python: str | None = None) -> Machine:
+    """What this machine is: processor, memory, accelerators, and the frameworks that can use them."""
+    return detect.machine(python)
+
+
+def measure(
+    probe: str, *, python: str | None = None, budget_s: float | None = None, quick: bool = False,
+    out: Path | str = "runs", progress: Progress | None = None,
+) -> tuple[Run, Path]:  # fmt: skip
+    """Run a built-in probe and keep every sample: the run, and the folder it lies in."""
+    store.prepare(out)
+    run = command.measure(probe, python=python, budget_s=budget_s, quick=quick, folder=Path(out), progress=progress)
+    return run, store.save(run, out)
+
+
+def calibrate(paths: Sequence[Path | str], machine: Machine | None = None) -> Host:
+    """This machine's constants from its runs: half of the matmul shapes teach, the other half test.
+
+    Raises InputError when there is no matmul run, or too little of it settled.
+    """
+    runs = [store.load(store.find(path)) for path in paths]
+    cases = [case for run in runs for case in summarise(run)]
+    if not any(case.kind == "matmul" for case in cases):
+        raise InputError(
+            "none of these runs holds matrix multiplications", hint="assay measure matmul, then calibrate it"
+        )
+    found = machine or detect.host()
+    rates = Rates(
+        memory_bytes=found.memory_bytes, threads=found.cpu.usable_threads, cache_bytes=found.cpu.last_cache_bytes,
+        bandwidth_bytes_per_s=_copied(cases, "out of cache") or _needed(cases),
+        cache_bandwidth_bytes_per_s=_copied(cases, "in cache"),
+    )  # fmt: skip
+    return calibrate_host(cases, rates, runs=[run.id for run in runs])
+
+
+def _copied(cases: Sequence[CaseSummary], where: str) -> float | None:
+    """The best rate of a copy in or out of cache."""
+    return max((c.rate for c in cases if c.kind == "copy" and where in c.name and c.rate), default=None)
+
+
+def _needed(cases: Sequence[CaseSummary]) -> float:
+    """Without a memory run: what the matrix multiplications must have had at least."""
+    moved = (c.case.size_bytes / c.time_s for c in cases if c.case.size_bytes and c.kind == "matmul")
+    return max(moved, default=1e10)

@@ -1,0 +1,135 @@
+"""Reporting: runs and answers put together as one study, and written as one HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from math import expm1
+from pathlib import Path
+
+from assay import store
+from assay.api.measuring import calibrate
+from assay.api.studying import Ranked, provenance
+from assay.errors import InputError
+from assay.machine import Machine
+from assay.measure import detect
+from assay.predict.host import Host
+from assay.report import render
+from assay.report.study import Measured, ParityPoint, Study
+from assay.run import Run
+from assay.summary import summarise
+from assay.units import show
+
+
+def report(paths: Sequence[Path | str], out: Path) -> Path:
+    """One self-contained HTML file from runs on disk; with matmul runs, prediction beside measurement too."""
+    found = [_run_folder(path) for path in paths]
+    folders = [folder for group in found for folder in group]
+    runs = [store.load(folder) for folder in folders]
+    host = None
+    if any(run.name == "matmul" for run in runs):
+        try:
+            host = calibrate(folders)
+        except InputError:  # too few shapes settled: the report shows them, without a calibration
+            host = None
+    study = Study(
+        title=f"Measured: {', '.join(dict.fromkeys(run.name for run in runs))}", created=now(), machine=measured(runs),
+        parity=parity(host) if host else (), tool=tool(),
+        verdict=f"{len(runs)} run{'s' if len(runs) > 1 else ''}, {sum(len(r.cases) for r in runs)} cases measured.",
+    )  # fmt: skip
+    return write(study, out)
+
+
+def write(study: Study, out: Path) -> Path:
+    """Render a study and write it; an existing file is replaced in one step."""
+    page = render(study)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.name}.part")
+    temporary.write_text(page, encoding="utf-8")
+    temporary.replace(out)
+    return out
+
+
+def prediction_study(ranked: Ranked, *, title: str, question: str, runs: Sequence[Run], host: Host | None) -> Study:
+    """A ranking, this machine and the check of its calibration as one study."""
+    return Study(
+        title=title, created=now(), question=question, rank_by=ranked.metric, results=ranked.results,
+        ties=_tie_labels(ranked), refused=ranked.refused, machine=measured(runs), parity=parity(host) if host else (),
+        facts=provenance(ranked.results), tool=tool(), next_steps=next_steps(ranked),
+    )  # fmt: skip
+
+
+def next_steps(ranked: Ranked) -> tuple[str, ...]:
+    """What would settle it."""
+    if not ranked.results:
+        return ("Name another model, or more nodes: assay predict MODEL --on all --nodes 8",)
+    names = list(dict.fromkeys(ranked.results[i].system.name for i in ranked.tied or (0,)))[:3]
+    return (
+        f"Look at why: assay predict {ranked.results[0].workload.name} --on {names[0]} --explain",
+        f"Run an hour of your own training on {' and '.join(names)}, and put the figures beside these: assay validate",
+    )
+
+
+def measured(runs: Sequence[Run], machine: Machine | None = None) -> Measured:
+    """This machine as the report shows it."""
+    found = machine or detect.host()
+    cases = [summary for run in runs for summary in summarise(run)]
+    facts = (
+        ("processor", found.cpu.model),
+        ("threads used", str(found.cpu.usable_threads)),
+        ("instructions", ", ".join(found.cpu.isa)),
+        ("memory", show(found.memory_bytes, "bytes")),
+        ("accelerators", ", ".join(d.name for d in found.devices) or "none found"),
+        ("system", f"{found.system}, {found.kernel}"),
+    )
+    warnings = tuple(dict.fromkeys(warning for run in runs for warning in run.warnings))
+    return Measured(facts=facts, cases=tuple(cases), warnings=warnings)
+
+
+def parity(host: Host) -> tuple[ParityPoint, ...]:
+    """Measured beside predicted, shape by shape."""
+    return tuple(
+        ParityPoint(
+            label=p.case, group=p.dtype, measured=p.measured_s, predicted=p.predicted_s, low=p.low_s, high=p.high_s,
+            held_out=p.held_out, unit="s",
+        )
+        for p in host.points
+    )  # fmt: skip
+
+
+def fit_sentence(host: Host) -> str:
+    """How well the unseen half was predicted, in words."""
+    unseen = [p for p in host.points if p.held_out]
+    inside = sum(p.low_s <= p.measured_s <= p.high_s for p in unseen)
+    return f"unseen shapes: typical error {100 * expm1(host.held_out_ln):.0f} %, {inside} of {len(unseen)} inside the 90 % interval"
+
+
+def now() -> str:
+    """The time, as ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def tool() -> str:
+    """Name and version of what wrote a report."""
+    return f"assay {version('assay')}"
+
+
+def _tie_labels(ranked: Ranked) -> tuple[tuple[str, ...], ...]:
+    names = tuple(_label(ranked, i) for i in ranked.tied)
+    return (names,) if len(names) > 1 else ()
+
+
+def _label(ranked: Ranked, place: int) -> str:
+    system = ranked.results[place].system
+    return system.name + (f" × {system.nodes}" if system.nodes > 1 else "")
+
+
+def _run_folder(path: Path | str) -> list[Path]:
+    """A run, or all runs of a folder of runs."""
+    folder = Path(path)
+    if folder.is_dir() and not (folder / "run.json").exists():
+        inside = list(store.list_runs(folder))
+        if inside:
+            return inside
+    return [store.find(path)]

@@ -1,0 +1,137 @@
+"""This machine as an accelerator: its few constants from half of the measured shapes, checked on the other half."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from assay.calibration import Calibration, Constants
+from assay.errors import InputError
+from assay.hardware import Accelerator
+from assay.predict.fit import Fit, Observed, fit, spread_ln
+from assay.predict.ops import bytes_of, matmul
+from assay.predict.roofline import op_seconds
+from assay.summary import CaseSummary
+
+NAME = "this-machine"
+# τ of each constant's logarithm: a CPU's library differs more from the prior than one GPU from the next.
+_FREE: Mapping[str, float] = {"matmul": 0.5, "matmul_half_k": 1.5, "memory": 0.5, "launch_s": 2.0}
+_START = Constants(matmul=0.9, matmul_half_k=20.0, tile=16.0, memory=0.8, launch_s=2e-6)
+_BEST_SHARE = 0.9
+_TILES = (4.0, 8.0, 16.0, 32.0, 64.0)
+_FEWEST = 6  # shapes; fewer cannot be split into a half to learn from and a half to be tested on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """What is known of this machine beside its matrix multiplications."""
+
+    memory_bytes: float
+    bandwidth_bytes_per_s: float  # out of cache, all threads
+    threads: int
+    cache_bytes: float | None = None  # last level
+    cache_bandwidth_bytes_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One measured shape beside the prediction of it; `held_out` shapes took no part in the fit."""
+
+    case: str
+    dtype: str
+    measured_s: float
+    predicted_s: float
+    low_s: float
+    high_s: float
+    held_out: bool
+
+    @property
+    def ln_error(self) -> float:
+        """ln(predicted/measured)."""
+        return math.log(self.predicted_s / self.measured_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """This machine in the formulas' terms: what it offers, its constants, and how well they predict unseen shapes."""
+
+    accelerator: Accelerator
+    calibration: Calibration
+    points: tuple[Checked, ...]
+
+    @property
+    def held_out_ln(self) -> float:
+        """Median size of ln(predicted/measured) on the half that took no part."""
+        return float(np.median([abs(p.ln_error) for p in self.points if p.held_out]))
+
+
+def calibrate_host(shapes: Sequence[CaseSummary], rates: Rates, *, runs: Sequence[str] = ()) -> Host:
+    """Fit on every second shape (by work), predict the others. Raises InputError when too few shapes settled.
+
+    The peak of each dtype is taken from the best rate seen on the half that is fitted, as nine tenths of it: what a
+    CPU's cores reach together is seldom public.
+    """
+    usable = sorted(
+        (s for s in shapes if s.steady and s.kind == "matmul" and s.rate), key=lambda s: (s.dtype, s.case.flop or 0.0)
+    )
+    if len(usable) < _FEWEST:
+        raise InputError(
+            f"only {len(usable)} measured matmul shapes settled, {_FEWEST} are needed",
+            hint="measure again when the machine is quiet, with a larger --budget",
+        )
+    learn, test = usable[::2], usable[1::2]
+    chip = _chip(learn, rates)
+    found = _best_fit([_observed(s, chip) for s in learn])
+    ends = [math.log(seconds(s, chip, found.constants) / s.time_s) for s in test if s.dtype in chip.peak_flop_per_s]
+    half = spread_ln(np.array(ends)) if ends else 0.5
+    calibration = Calibration(
+        name=NAME, applies_to=NAME, evidence="A", residual_ln=max(half, 0.02), rows=len(learn), sources=tuple(runs),
+        constants={name: getattr(found.constants, name) for name in (*_FREE, "tile")}, at_bound=found.at_bound,
+    )  # fmt: skip
+    tested = {s.name for s in test}
+    points = [
+        _checked(s, chip, found.constants, half, s.name in tested) for s in usable if s.dtype in chip.peak_flop_per_s
+    ]
+    return Host(accelerator=chip, calibration=calibration, points=tuple(points))
+
+
+def _best_fit(learn: Sequence[Observed]) -> Fit:
+    """The fit of the tile size that explains most: a size in whole elements has no slope to follow."""
+    fits = [fit(learn, replace(_START, tile=tile), _FREE) for tile in _TILES]
+    return min(fits, key=lambda found: float(np.sum(np.abs(found.residuals))))
+
+
+def seconds(shape: CaseSummary, chip: Accelerator, constants: Constants) -> float:
+    """Predicted time of one matrix multiply on its own: the roofline's, and one launch."""
+    m, n, k = (float(x) for x in shape.case.shape)
+    op = matmul(shape.name, "forward", m, n, k, {"fp64": 8.0, "int8": 1.0}.get(shape.dtype, bytes_of(shape.dtype)))
+    return float(op_seconds(op, chip, shape.dtype, constants)) + constants.launch_s
+
+
+def _chip(learn: Sequence[CaseSummary], rates: Rates) -> Accelerator:
+    peaks: dict[str, float] = {}
+    for s in learn:
+        peaks[s.dtype] = max(peaks.get(s.dtype, 0.0), (s.rate or 0.0) / _BEST_SHARE)
+    return Accelerator(
+        name=NAME, vendor="", architecture="cpu", peak_flop_per_s=peaks, memory_bytes=rates.memory_bytes,
+        bandwidth_bytes_per_s=rates.bandwidth_bytes_per_s, compute_units=rates.threads, on_chip_bytes=rates.cache_bytes,
+        on_chip_bandwidth_bytes_per_s=rates.cache_bandwidth_bytes_per_s,
+    )  # fmt: skip
+
+
+def _observed(shape: CaseSummary, chip: Accelerator) -> Observed:
+    def ln_predicted(trial: Constants) -> float:
+        return math.log(seconds(shape, chip, trial))
+
+    return Observed(ln_measured=math.log(shape.time_s), ln_predicted=ln_predicted, source=shape.name, device=NAME)
+
+
+def _checked(shape: CaseSummary, chip: Accelerator, constants: Constants, half: float, held_out: bool) -> Checked:
+    mean, grow = seconds(shape, chip, constants), math.exp(half)
+    return Checked(
+        case=shape.name, dtype=shape.dtype, measured_s=shape.time_s, predicted_s=mean, low_s=mean / grow, high_s=mean * grow,
+        held_out=held_out,
+    )  # fmt: skip
