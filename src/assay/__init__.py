@@ -10,11 +10,33 @@ Everything is imported when it is first used, so that the command line starts fa
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
+    from assay.api import calibrate, compare, doctor, measure, predict, report, search, system, validate, workload
+    from assay.calibration import Calibration
+    from assay.errors import AssayError, Finding, InputError, MeasureError
+    from assay.hardware import Accelerator, Link, Offer, System
+    from assay.model import Model
+    from assay.plan import Plan, Recompute, parse_plan
+    from assay.result import Result, Value
+    from assay.run import Run
+    from assay.workload import Workload
+
+__all__ = [
+    "Accelerator", "AssayError", "Calibration", "Finding", "InputError", "Link", "MeasureError", "Model", "Offer", "Plan",
+    "Recompute", "Result", "Run", "System", "Value", "Workload", "calibrate", "compare", "doctor", "measure",
+    "parse_plan", "predict", "report", "search", "system", "validate", "workload",
+]  # fmt: skip
 
 # Public name -> the module it lives in.
 _HOMES = {
     **dict.fromkeys(
-        ("workload", "system", "search", "predict", "explore", "validate", "calibrated", "too_large"), "assay.api"
+        ("workload", "system", "search", "predict", "validate", "measure", "calibrate", "doctor", "compare", "report"),
+        "assay.api",
     ),
     **dict.fromkeys(("Plan", "Recompute", "parse_plan"), "assay.plan"),
     **dict.fromkeys(("Accelerator", "Link", "Offer", "System"), "assay.hardware"),
@@ -22,8 +44,6 @@ _HOMES = {
     "Workload": "assay.workload", "Model": "assay.model", "Result": "assay.result", "Value": "assay.result",
     "Run": "assay.run", "Calibration": "assay.calibration",
 }  # fmt: skip
-
-__all__ = sorted(_HOMES)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> object:
@@ -35,3 +55,23 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_HOMES])
+
+
+class _Verb(ModuleType):
+    """A room that is called by the name of a verb: `assay.predict(...)` works whether or not the room was imported."""
+
+    def __call__(self, *args: object, **options: object) -> object:
+        verb: Callable[..., object] = __getattr__(self.__name__.rpartition(".")[2])  # type: ignore[assignment]
+        return verb(*args, **options)
+
+
+class _House(ModuleType):
+    """Python binds `assay.predict` to the room once anything imports it; the room then answers for the verb."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _HOMES and isinstance(value, ModuleType):
+            value.__class__ = _Verb
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _House

@@ -7,6 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# More than any model or machine has: beyond it a cell is a slip of the pen, and no formula is asked.
+_MOST = {
+    "params_b": 1e6, "active_params_b": 1e6, "layers": 10_000, "hidden": 10**7, "heads": 10**5, "kv_heads": 10**5,
+    "ffn_hidden": 10**8, "vocab": 10**8, "seq_len": 10**8, "experts": 10**5, "topk": 10**5, "n_accel": 10**6,
+    "accel_per_node": 10**5, "dp": 10**6, "zero_stage": 3, "tp": 10**5, "pp": 10**5, "vp": 10**5, "cp": 10**5,
+    "ep": 10**5, "micro_batch": 10**6, "global_batch": 10**8,
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedRow:
@@ -50,6 +58,12 @@ class PublishedRow:
     flash_attention: str = ""
     row_flag: str = ""
     notes: str = ""
+
+    def __post_init__(self) -> None:
+        for name, most in _MOST.items():
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= most:
+                raise ValueError(f"{name}: {value} cannot be; leave the cell empty where nothing is stated")
 
 
 REQUIRED = ("id", "source", "accelerator", "metric_name", "metric_value")

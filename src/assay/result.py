@@ -28,7 +28,7 @@ class Value:
     evidence: Evidence
 
     def differs(self, other: Value) -> bool:
-        """Whether two figures are told apart: the ratio's own 90 % interval, errors taken as independent, excludes 1."""
+        """Whether two figures are told apart: their ratio's 90 % interval, errors taken as independent, excludes 1."""
         if min(self.low, other.low) <= 0:
             return self.high < other.low or other.high < self.low
         widths = [math.log(v.high / v.low) / 2 for v in (self, other)]
@@ -74,33 +74,31 @@ class Metric:
     meaning: str
 
 
+_TABLE: tuple[tuple[str, str, Literal["higher", "lower"], str], ...] = (
+    ("step_s", "step time", "lower", "one optimizer step, in steady state"),
+    ("tokens_per_s", "tokens/s", "higher", "tokens learnt from per second, whole job"),
+    ("device_tokens_per_s", "tokens/s/device", "higher", "tokens per second and device"),
+    ("samples_per_s", "samples/s", "higher", "sequences per second, whole job"),
+    ("time_to_train_s", "time to train", "lower", "steps to the target × step time"),
+    ("mfu", "MFU", "higher", "model FLOP/s over dense peak (PaLM, appendix B)"),
+    ("hfu", "HFU", "higher", "executed FLOP/s, recompute included, over dense peak"),
+    ("device_flop_per_s", "model FLOP/s/device", "higher", "model FLOP per second and device"),
+    ("peak_memory_bytes", "peak memory", "lower", "fullest device, at the worst moment"),
+    ("headroom_bytes", "headroom", "higher", "memory left there; negative = short by"),
+    ("power_w", "power", "lower", "whole system while it trains, cooling excluded"),
+    ("energy_j", "energy", "lower", "to the target, or per step where there is none"),
+    ("rent_usd", "rent", "lower", "accelerator-hours to the target × the asked price"),
+    (
+        "purchase_usd",
+        "share of purchase",
+        "lower",
+        "straight-line price over its life for the time this takes, and energy",
+    ),
+    ("capex_usd", "purchase price", "lower", "price asked for the whole system"),
+)
 METRICS: Mapping[str, Metric] = {
-    m.name: m
-    for m in (
-        Metric(name="step_s", title="step time", better="lower", meaning="one optimizer step, in steady state"),
-        Metric(name="tokens_per_s", title="tokens/s", better="higher", meaning="tokens learnt from per second, whole job"),
-        Metric(
-            name="device_tokens_per_s", title="tokens/s/device", better="higher", meaning="tokens per second and device"
-        ),
-        Metric(name="samples_per_s", title="samples/s", better="higher", meaning="sequences per second, whole job"),
-        Metric(name="time_to_train_s", title="time to train", better="lower", meaning="steps to the target × step time"),
-        Metric(name="mfu", title="MFU", better="higher", meaning="model FLOP/s over dense peak (PaLM, appendix B)"),
-        Metric(name="hfu", title="HFU", better="higher", meaning="executed FLOP/s, recompute included, over dense peak"),
-        Metric(
-            name="device_flop_per_s", title="model FLOP/s/device", better="higher", meaning="model FLOP per second and device"
-        ),
-        Metric(name="peak_memory_bytes", title="peak memory", better="lower", meaning="fullest device, at the worst moment"),
-        Metric(name="headroom_bytes", title="headroom", better="higher", meaning="memory left there; negative = short by"),
-        Metric(name="power_w", title="power", better="lower", meaning="whole system while it trains, cooling excluded"),
-        Metric(name="energy_j", title="energy", better="lower", meaning="to the target, or per step where there is none"),
-        Metric(name="rent_usd", title="rent", better="lower", meaning="accelerator-hours to the target × the asked price"),
-        Metric(
-            name="purchase_usd", title="share of purchase", better="lower",
-            meaning="the system's price, straight-line over its life, for the time this job takes, plus energy",
-        ),
-        Metric(name="capex_usd", title="purchase price", better="lower", meaning="price asked for the whole system"),
-    )
-}  # fmt: skip
+    name: Metric(name=name, title=title, better=better, meaning=meaning) for name, title, better, meaning in _TABLE
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,8 @@ from assay.predict import estimate
 from .conftest import gpt, training
 
 A100 = Accelerator(
-    name="a100", vendor="nvidia", architecture="gpu", peak_flop_per_s={"fp16": 312e12, "fp32": 19.5e12}, memory_bytes=80e9,
-    bandwidth_bytes_per_s=2.039e12, compute_units=108,
+    name="a100", vendor="nvidia", architecture="gpu", peak_flop_per_s={"fp16": 312e12, "fp32": 19.5e12},
+    memory_bytes=80e9, bandwidth_bytes_per_s=2.039e12, compute_units=108,
 )  # fmt: skip
 LINKS = (
     Link(name="nvlink-3", bandwidth_bytes_per_s=300e9, latency_s=1e-6, domain=8),
@@ -59,8 +59,8 @@ def errors() -> list[float]:
     found = []
     for h, layers, a, n, t, p, d, b, batch, seconds in SC21:
         plan = Plan(
-            tensor=t, pipeline=p, data=d, micro_batch=b, recompute=Recompute.FULL, zero_stage=0, sequence_parallel=False,
-            flash_attention=False,
+            tensor=t, pipeline=p, data=d, micro_batch=b, recompute=Recompute.FULL, zero_stage=0,
+            sequence_parallel=False, flash_attention=False,
         )  # fmt: skip
         found.append(ln_error(job_of(h, layers, a, batch), system_of(n), plan, seconds))
     for h, layers, a, n, p, v, b, batch, full, selective in K22:
@@ -114,7 +114,9 @@ def test_activation_memory_is_that_of_figure_1(hidden, layers, heads, p, v, b, b
         (12288, 96, 96, Recompute.NONE, True, 62.04), (12288, 96, 96, Recompute.SELECTIVE, True, 18.49),
     ],
 )  # fmt: skip
-def test_activations_against_plain_tensor_parallelism_are_those_of_figure_7(hidden, layers, heads, recompute, sp, percent):
+def test_activations_against_plain_tensor_parallelism_are_those_of_figure_7(
+    hidden, layers, heads, recompute, sp, percent
+):
     job = job_of(hidden, layers, heads, 64)
     plan = Plan(tensor=8, recompute=recompute, sequence_parallel=sp, flash_attention=False)
     plain = Plan(tensor=8, sequence_parallel=False, flash_attention=False)

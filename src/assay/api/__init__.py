@@ -1,8 +1,40 @@
-"""Assay's functions: the only floor where the catalog, the formulas, the measurements and the report meet."""
+"""Assay's functions: the only floor where the catalog, the formulas, the measurements and the report meet.
+
+Each is imported when it is first used: predicting needs no report, measuring no catalog.
+"""
 
 from __future__ import annotations
 
-from assay.api.checking import validate
-from assay.api.predicting import calibrated, explore, predict, search, system, too_large, workload
+import importlib
+from typing import TYPE_CHECKING
 
-__all__ = ["calibrated", "explore", "predict", "search", "system", "too_large", "validate", "workload"]
+if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
+    from assay.api.calibrating import calibrate_published
+    from assay.api.checking import check, published, shelves, validate
+    from assay.api.comparing import compare
+    from assay.api.demo import demo
+    from assay.api.measuring import calibrate, doctor, measure
+    from assay.api.predicting import calibrated, explore, predict, search, system, too_large, workload
+    from assay.api.reporting import report
+    from assay.api.studying import compare_systems, every_system, rank, ties
+
+__all__ = [
+    "calibrate", "calibrate_published", "calibrated", "check", "compare", "compare_systems", "demo", "doctor",
+    "every_system", "explore", "measure", "predict", "published", "rank", "report", "search", "shelves", "system",
+    "ties", "too_large", "validate", "workload",
+]  # fmt: skip
+
+_HOMES = {
+    **dict.fromkeys(("workload", "system", "search", "predict", "explore", "calibrated", "too_large"), "predicting"),
+    **dict.fromkeys(("validate", "check", "published", "shelves"), "checking"),
+    **dict.fromkeys(("doctor", "measure", "calibrate"), "measuring"),
+    **dict.fromkeys(("compare_systems", "every_system", "rank", "ties"), "studying"),
+    "calibrate_published": "calibrating", "report": "reporting", "compare": "comparing", "demo": "demo",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        message = f"module 'assay.api' has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(importlib.import_module(f"assay.api.{_HOMES[name]}"), name)

@@ -15,6 +15,7 @@ from assay.calibration import Calibration, Constants
 from assay.errors import InputError
 from assay.predict import validate as filling
 from assay.predict.calibrated import Calibrated
+from assay.predict.figures import metric_of
 from assay.predict.fit import Fit, Observed, constants_for, fit, spread_ln
 from assay.predict.ops import Array
 from assay.published import Checked, PublishedRow
@@ -54,12 +55,12 @@ def observe(row: PublishedRow, known: Shelves) -> tuple[str, Observed] | None:
         machine, constants, _ = known.machine(row.accelerator, row.accel_per_node)
         case = filling.case_of(row, machine, known.model(row.model))
         plan, _ = filling.plan_of(case, constants)
-        filling.metric_of(row, case, plan, constants)
+        metric_of(row, case, plan, constants)
     except InputError:
         return None
 
     def ln_predicted(trial: Constants) -> float:
-        return math.log(filling.metric_of(row, case, plan, Calibrated(constants=trial)))
+        return math.log(metric_of(row, case, plan, Calibrated(constants=trial)))
 
     chip = machine.accelerator
     return chip.architecture, Observed(
@@ -91,7 +92,8 @@ def _class_calibrations(architecture: str, observed: Sequence[Observed]) -> list
     common = {name: getattr(whole.constants, name) for name in FREE}
     base = Calibration(
         name=f"{architecture}-published", applies_to=architecture, evidence="C", constants=common,
-        residual_ln=_unseen_device(observed, start, whole), rows=len(observed), sources=sources, at_bound=whole.at_bound,
+        residual_ln=_unseen_device(observed, start, whole), rows=len(observed), sources=sources,
+        at_bound=whole.at_bound,
     )  # fmt: skip
     return [base, *(_device(base, whole, observed, left_out, device) for device in sorted(whole.devices))]
 

@@ -19,6 +19,7 @@ from assay.hardware import System
 from assay.model import Model
 from assay.predict import validate as filling
 from assay.predict.calibrated import Calibrated
+from assay.predict.figures import metric_of
 from assay.published import REQUIRED, Checked, PublishedRow
 
 Folders = Sequence[Path]
@@ -81,7 +82,7 @@ def _predicted(row: PublishedRow, known: Shelves) -> Checked:
     machine, constants, ambiguous = known.machine(row.accelerator, row.accel_per_node)
     case = filling.case_of(row, machine, known.model(row.model))
     plan, filled = filling.plan_of(case, constants)
-    mean = filling.metric_of(row, case, plan, constants)
+    mean = metric_of(row, case, plan, constants)
     if not math.isfinite(mean) or mean <= 0:
         return Checked(row=row, skipped="our formulas give no finite figure for these sizes")
     assumed = (*case.assumed, *filled, *((f"accelerator {machine.accelerator.name}",) if ambiguous else ()))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from assay import store
 from assay.api import measuring, reporting
 from assay.api.predicting import workload
 from assay.api.studying import Ranked, compare_systems, every_system
@@ -65,7 +66,8 @@ def _measure(out: Path, python: str | None, tell: Tell, speed: float) -> tuple[t
     runs, folders = list[Run](), list[Path]()
     for probe, budget in BUDGETS.items():
         tell(f"[2/5] measure {probe}, about {budget / speed:.0f} s")
-        run, folder = measuring.measure(probe, python=python, budget_s=budget / speed, out=out)
+        run = measuring.measure(probe, python=python, budget_s=budget / speed, out=out)
+        folder = store.find(run.id, out)
         runs.append(run)
         folders.append(folder)
         settled = sum(case.steady for case in run.cases)

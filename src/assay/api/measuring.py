@@ -24,11 +24,11 @@ def doctor(python: str | None = None) -> Machine:
 def measure(
     probe: str, *, python: str | None = None, budget_s: float | None = None, quick: bool = False,
     out: Path | str = "runs", progress: Progress | None = None,
-) -> tuple[Run, Path]:  # fmt: skip
-    """Run a built-in probe and keep every sample: the run, and the folder it lies in."""
+) -> Run:  # fmt: skip
+    """Run a built-in probe; every sample is kept under `out`, in the folder that `store.find(run.id)` names."""
     store.prepare(out)
     run = command.measure(probe, python=python, budget_s=budget_s, quick=quick, folder=Path(out), progress=progress)
-    return run, store.save(run, out)
+    return store.load(store.save(run, out))
 
 
 def calibrate(paths: Sequence[Path | str], machine: Machine | None = None) -> Host:

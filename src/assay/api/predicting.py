@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf
 from pathlib import Path
 
 from assay import catalog
@@ -15,7 +16,8 @@ from assay.plan import Plan
 from assay.predict import cost
 from assay.predict.answer import answer
 from assay.predict.calibrated import Calibrated, calibrate_for
-from assay.predict.search import Found, Options, default_data, fitted, problem
+from assay.predict.estimate import price
+from assay.predict.search import Found, Options, default_data, problem, usable
 from assay.predict.search import search as _search
 from assay.result import Result
 from assay.units import show
@@ -28,7 +30,7 @@ def workload(
     model: str | Path | Model, *, task: Task = "train", seq_len: int = 2048, global_batch: int = 512,
     tokens: float | None = None, precision: str = "bf16", name: str = "", folders: Folders = (),
 ) -> Workload:  # fmt: skip
-    """A job: a model by name or by its config.json, `global_batch` sequences of `seq_len` tokens a step, `tokens` in all.
+    """A job: a model by name or config.json, `global_batch` sequences of `seq_len` tokens a step, `tokens` in all.
 
     Raises InputError for an unknown model or precision and for sizes that make no sense.
     """
@@ -44,8 +46,8 @@ def workload(
         if value is not None and not 1 <= value <= most:
             raise InputError(f"{key} = {value} is not possible", hint=f"write a number from 1 to {most:g}")
     return Workload(
-        name=name or found.name, model=found, task=task, seq_len=seq_len, global_batch=global_batch, target_tokens=tokens,
-        precision=precision,
+        name=name or found.name, model=found, task=task, seq_len=seq_len, global_batch=global_batch,
+        target_tokens=tokens, precision=precision,
     )  # fmt: skip
 
 
@@ -67,21 +69,34 @@ def search(
 ) -> list[Result]:  # fmt: skip
     """The best plans for a job on a machine, fastest first; empty when none fits (see `explore` for by how much)."""
     known = calibrated(machine, extra, folders)
-    machine = fitted(job, machine, options)
-    found = explore(job, machine, top=top, options=options, known=known)
-    return [answer(job, machine, plan, known, notes=idle(machine)) for plan in found.plans]
+    used, found = explore(job, machine, top=top, options=options, known=known)
+    return [answer(job, used, plan, known, notes=idle(used)) for plan in found.plans]
 
 
 def explore(
     job: Workload, machine: System, *, known: Calibrated, top: int = 5, options: Options = Options(),
-) -> Found:  # fmt: skip
-    """The search itself: best plans, Pareto set, how many were considered, how many fit, the least memory any needs."""
-    return _search(job, machine, known.constants, options=options, top=top)
+) -> tuple[System, Found]:  # fmt: skip
+    """The search itself: best plans, Pareto set, how many fit, the least memory any needs; on the part of the machine
+    that does the job fastest, which is all of it unless the batch does not divide.
+    """
+    tried = [
+        (part, _search(job, part, known.constants, options=options, top=top)) for part in usable(job, machine, options)
+    ]
+
+    def time_s(one: tuple[System, Found]) -> float:
+        part, found = one
+        return _step_s(job, part, found.plans[0], known) if found.plans else inf
+
+    return min(tried, key=time_s)
+
+
+def _step_s(job: Workload, machine: System, plan: Plan, known: Calibrated) -> float:
+    return float(price(job, machine, plan, known.constants).step_s[0])
 
 
 def predict(
-    job: Workload, machine: System, plan: Plan | None = None, *, folders: Folders = (), extra: Iterable[Calibration] = (),
-    tariff: cost.Tariff = cost.DEFAULT_TARIFF,
+    job: Workload, machine: System, plan: Plan | None = None, *, folders: Folders = (),
+    extra: Iterable[Calibration] = (), tariff: cost.Tariff = cost.DEFAULT_TARIFF,
 ) -> Result:  # fmt: skip
     """What a job would do on a machine under this plan; without one, under the fastest plan that fits.
 
@@ -89,8 +104,7 @@ def predict(
     """
     known = calibrated(machine, extra, folders)
     if plan is None:
-        machine = fitted(job, machine)
-        found = explore(job, machine, known=known, top=1)
+        machine, found = explore(job, machine, known=known, top=1)
         if not found.plans:
             raise InputError(too_large(job, machine, found))
         plan = found.plans[0]
@@ -110,6 +124,6 @@ def idle(machine: System) -> tuple[str, ...]:
 
 def too_large(job: Workload, machine: System, found: Found) -> str:
     """Why a job fits nowhere on a machine: by how much, on what."""
-    room = machine.accelerator.memory_bytes
-    short, many = show(found.shortest_bytes - room, "bytes"), machine.accelerators
-    return f"{job.model.name} does not fit on {many} × {machine.accelerator.name}: short by {short} of {show(room, 'bytes')} per device"
+    room, chip = machine.accelerator.memory_bytes, machine.accelerator.name
+    short = f"short by {show(found.shortest_bytes - room, 'bytes')} of {show(room, 'bytes')} per device"
+    return f"{job.model.name} does not fit on {machine.accelerators} × {chip}: {short}"

@@ -102,7 +102,8 @@ def fit_sentence(host: Host) -> str:
     """How well the unseen half was predicted, in words."""
     unseen = [p for p in host.points if p.held_out]
     inside = sum(p.low_s <= p.measured_s <= p.high_s for p in unseen)
-    return f"unseen shapes: typical error {100 * expm1(host.held_out_ln):.0f} %, {inside} of {len(unseen)} inside the 90 % interval"
+    typical = f"{100 * expm1(host.held_out_ln):.0f} %"
+    return f"unseen shapes: typical error {typical}, {inside} of {len(unseen)} inside the 90 % interval"
 
 
 def now() -> str:

@@ -15,7 +15,6 @@ from assay.codec import Fact
 from assay.errors import InputError
 from assay.hardware import System
 from assay.predict.answer import answer
-from assay.predict.search import fitted
 from assay.report.study import Refusal
 from assay.result import Result
 from assay.workload import Workload
@@ -100,11 +99,10 @@ def provenance(results: Iterable[Result], folders: Sequence[Path] = ()) -> dict[
 def _best(job: Workload, machine: System, folders: Sequence[Path], extra: Sequence[Calibration]) -> Result | Refusal:
     known = calibrated(machine, extra, folders)
     try:
-        usable = fitted(job, machine)
-        found = explore(job, usable, known=known, top=1)
+        used, found = explore(job, machine, known=known, top=1)
         if found.plans:
-            return answer(job, usable, found.plans[0], known, notes=idle(usable))
-        reason = too_large(job, usable, found)
+            return answer(job, used, found.plans[0], known, notes=idle(used))
+        reason = too_large(job, used, found)
     except InputError as error:
         reason = str(error)
     return Refusal(system=f"{machine.name} × {machine.nodes}", reason=reason, vendor=machine.vendor)

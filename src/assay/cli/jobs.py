@@ -19,7 +19,9 @@ Count: TypeAlias = int | float | str | bool  # as written: 8192, "4M", "100B"; t
 _WRITTEN = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?(?:[eE]\+?[0-9]+)?)\s*([kKMBGT]|[KMG]i)?(?:\s?tokens)?")
 _SIZES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12,
           "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}  # fmt: skip
-_MOST = 10**18
+_MOST = 10**18  # tokens
+_LONGEST = 10**8  # of a sequence or a batch
+_NODES = 10**6
 _SEQ_LEN = 2048  # where nothing is said: what most published training runs used
 _BATCH = 512
 _ROUNDED = 0.05  # "4M tokens" is said of 4,194,304: a batch may move this far to become a number that divides
@@ -48,7 +50,7 @@ class Job:
     assumed: tuple[str, ...]
 
 
-def count(written: Count, where: str) -> int:
+def count(written: Count, where: str, most: int = _MOST) -> int:
     """A whole number above 0 as people write it.
 
     >>> count("4M", "--tokens"), count("1.5e11", "--tokens"), count("4_194_304", "--tokens")
@@ -60,8 +62,8 @@ def count(written: Count, where: str) -> int:
     if match is None:
         raise InputError(f'"{text[:60]}" is not a count', where=where, hint=hint)
     value = float(match[1].replace("_", "").replace(",", "")) * _SIZES[match[2] or ""]
-    if not 1 <= value <= _MOST or value != int(value):
-        raise InputError(f'"{text}" is not possible here', where=where, hint=hint)
+    if not 1 <= value <= most or value != int(value):
+        raise InputError(f'"{text}" is not possible here', where=where, hint=f"write a whole number from 1 to {most:,}")
     return int(value)
 
 
@@ -94,7 +96,7 @@ def machines(on: Sequence[str], nodes: str | None, folders: Sequence[Path] = ())
         raise InputError("no system is named", where="--on", hint="write --on hgx-h100, or --on all")
     if any(name.casefold() == "all" for name in names):
         names = list(catalog.systems(folders))
-    counts = [count(part, "--nodes") for part in nodes.split(",")] if nodes is not None else [None]
+    counts = [count(part, "--nodes", _NODES) for part in nodes.split(",")] if nodes is not None else [None]
     found = [_machine(name, n, folders) for name in names for n in counts]
     return list({(m.name, m.count_per_node, m.nodes): m for m in found}.values())
 
@@ -138,13 +140,13 @@ def _seq_len(stated: Stated, model: Model, where: str) -> tuple[int, tuple[str, 
         thousands = float(str(stated.seq_len).strip(" kK"))
         hint = f"write {1024 * thousands:.0f} or {1000 * thousands:.0f}"
         raise InputError(f'"{stated.seq_len}" may be either of two lengths', where=place, hint=hint)
-    return count(stated.seq_len, place), ()
+    return count(stated.seq_len, place, _LONGEST), ()
 
 
 def _batch(stated: Stated, seq_len: int, where: str) -> tuple[int, tuple[str, ...]]:
     """Sequences a step; a batch in tokens becomes a number of sequences that many devices divide."""
     if stated.global_batch is not None:
-        return count(stated.global_batch, _place(where, "batch")), ()
+        return count(stated.global_batch, _place(where, "batch"), _LONGEST), ()
     if stated.batch_tokens is None:
         return _BATCH, (f"batch of {_BATCH} sequences (--batch)",)
     place = _place(where, "batch_tokens")
@@ -152,7 +154,7 @@ def _batch(stated: Stated, seq_len: int, where: str) -> tuple[int, tuple[str, ..
     if tokens < seq_len:
         what = f"a batch of {tokens:,} tokens is less than one sequence of {seq_len:,}"
         raise InputError(what, where=place, hint=f"write {seq_len} or more")
-    batch = divisible(tokens / seq_len)
+    batch = count(divisible(tokens / seq_len), place, _LONGEST)
     exact = batch * seq_len == tokens
     return batch, () if exact else (f"batch of {batch:,} sequences = {batch * seq_len:,} tokens",)
 
@@ -165,7 +167,7 @@ def divisible(sequences: float) -> int:
     """
     if sequences == int(sequences):
         return int(sequences)
-    unit = 2 ** int(sequences).bit_length()
+    unit = 1 << int(sequences).bit_length()
     while unit > 1 and abs(round(sequences / unit) * unit - sequences) > _ROUNDED * sequences:
         unit //= 2
     return max(1, round(sequences / unit) * unit)

@@ -36,6 +36,7 @@ PARTS: Mapping[str, tuple[str, str]] = {
 }
 
 _POWER_LN = 0.20
+_OTHER_PRECISION = 1.25  # an interval grows by this where the job runs in another precision than was asked
 _STEP = 0.01  # of a lever, for d ln T / d ln x
 
 
@@ -45,6 +46,8 @@ def answer(
 ) -> Result:  # fmt: skip
     """The result of one plan: every figure with its 90 % interval, and the terms that add up to it."""
     priced = estimate.price(job, system, plan, calibrated.constants)
+    instead = _instead(job, system)
+    notes, widen = (*notes, *instead), widen * (_OTHER_PRECISION if instead else 1.0)
     step = float(priced.step_s[0])
     terms = {name: float(np.broadcast_to(t, priced.step_s.shape)[0]) for name, t in priced.terms.items()}
     memory = {name: float(part[0]) for name, part in priced.parts.items()}
@@ -59,6 +62,13 @@ def answer(
         sensitivity=sensitivity(job, system, plan, calibrated, step), bound=bound_by(parts, step),
         evidence=calibrated.evidence, sources=(*calibrated.sources, *cost.offers_used(system)), notes=notes,
     )  # fmt: skip
+
+
+def _instead(job: Workload, system: System) -> tuple[str, ...]:
+    """What the job runs in where the device lacks its precision."""
+    chip = system.accelerator
+    _, used = peak_flop_per_s(chip, job.precision) or (0.0, job.precision)
+    return (f"{chip.name} has no {job.precision} units: it runs in {used}",) if used != job.precision else ()
 
 
 def bound_by(parts: tuple[Part, ...], step_s: float) -> str:
@@ -101,8 +111,8 @@ def _levers(system: System) -> dict[str, System]:
 
 
 def _values(
-    job: Workload, system: System, plan: Plan, step: float, peak_bytes: float, power: float | None, calibrated: Calibrated,
-    tariff: cost.Tariff, widen: float,
+    job: Workload, system: System, plan: Plan, step: float, peak_bytes: float, power: float | None,
+    calibrated: Calibrated, tariff: cost.Tariff, widen: float,
 ) -> dict[str, Value]:  # fmt: skip
     rate = job.tokens_per_step / step
     per_token = model_flop_per_token(estimate.shape_of(job), job.seq_len)
@@ -128,7 +138,8 @@ def _values(
 
 
 def _to_target(
-    job: Workload, system: System, step: float, power: float | None, half: float, calibrated: Calibrated, tariff: cost.Tariff,
+    job: Workload, system: System, step: float, power: float | None, half: float, calibrated: Calibrated,
+    tariff: cost.Tariff,
 ) -> dict[str, Value]:  # fmt: skip
     steps = math.ceil(job.target_tokens / job.tokens_per_step) if job.target_tokens else 1
     duration = steps * step

@@ -101,17 +101,17 @@ def table_of(job: Workload, system: System, plan: Plan, constants: Constants) ->
 
 def memory_of(job: Workload, plan: Plan, constants: Constants, table: Table | None = None) -> dict[str, Array]:
     """Memory by part of every plan, wherever it lies; needs no machine."""
-    shape = shape_of(job)
     layouts = table.layouts if table else layers.axes_of(*layers.layout_columns(plan))
-    held = table.held if table else memory.activation_columns(job, shape, layers.layout_of(layouts))
-    return _memory(job, shape, _grid(job, plan), _gathered(held, _level(plan, layouts)), constants)
+    held = table.held if table else memory.activation_columns(job, shape_of(job), layers.layout_of(layouts))
+    return _memory(job, _grid(job, plan), _gathered(held, _level(plan, layouts)), constants)
 
 
 def price(job: Workload, system: System, plan: Plan, constants: Constants, table: Table | None = None) -> Priced:
     """Time, memory and power of every plan of a grid. Plans are taken as legal: `search.problem` says if one is not."""
     table = table or table_of(job, system, plan, constants)
-    terms = terms_of(job, system, plan, constants, table)
-    parts = resident(memory_of(job, plan, constants, table), system)
+    grid, level = _grid(job, plan), _level(plan, table.layouts)
+    terms = _terms(job, system, grid, level, table, constants)
+    parts = resident(_memory(job, grid, _gathered(table.held, level), constants), system)
     step = sum(terms.values(), np.zeros(()))
     busy = sum((terms[name] for name in COMPUTING if name in terms), np.zeros(())) / step
     return Priced(
@@ -125,39 +125,44 @@ def terms_of(
 ) -> dict[str, Array]:
     """Seconds of a step by term, of every plan of a grid; their sum is the step."""
     table = table or table_of(job, system, plan, constants)
-    shape, net, grid = shape_of(job), fabric(system, constants), _grid(job, plan)
-    level, place = _level(plan, table.layouts), table.groups.rows(plan.data, _stride(plan))
-    first, last = memory.stage_parameters(shape, grid["tensor"], grid["pipeline"])
+    return _terms(job, system, _grid(job, plan), _level(plan, table.layouts), table, constants)
+
+
+def _terms(
+    job: Workload, system: System, grid: Mapping[str, Array], level: layers.Index, table: Table, constants: Constants
+) -> dict[str, Array]:
+    shape, net = shape_of(job), fabric(system, constants)
+    place = table.groups.rows(grid["data"], grid["tensor"] * grid["context"])
     unit = bytes_of(job.precision) * job.seq_len * shape.hidden
     schedule = Job(
         layers=float(shape.layers), columns=_gathered(table.seconds, level),
         exchange=Gather(per_byte_s=table.exchange.per_byte_s[place], fixed_s=table.exchange.fixed_s[place]),
         data=grid["data"], tensor=grid["tensor"], pipeline=grid["pipeline"], virtual=grid["virtual"],
         context=grid["context"], zero_stage=grid["zero_stage"], micro_batches=grid["micro_batches"],
-        parameters=np.maximum(first, last), layer_parameters=memory.sizes(shape).layer,
+        parameters=np.maximum(grid["first"], grid["last"]), layer_parameters=memory.sizes(shape).layer,
         boundary_bytes=unit * grid["micro_batch"] / (grid["context"] * grid["tensor"]),
     )  # fmt: skip
     return SCHEDULES[system.accelerator.execution](schedule, system, net, constants)
 
 
 def _memory(
-    job: Workload,
-    shape: TransformerShape,
-    grid: Mapping[str, Array],
-    columns: Mapping[str, Array],
-    constants: Constants,
+    job: Workload, grid: Mapping[str, Array], columns: Mapping[str, Array], constants: Constants
 ) -> dict[str, Array]:
     held = memory.Held(
         columns=columns, data=grid["data"], tensor=grid["tensor"], pipeline=grid["pipeline"], virtual=grid["virtual"],
-        zero_stage=grid["zero_stage"], micro_batches=grid["micro_batches"],
+        zero_stage=grid["zero_stage"], micro_batches=grid["micro_batches"], first=grid["first"], last=grid["last"],
     )  # fmt: skip
-    return memory.memory_parts(held, shape, constants)
+    return memory.memory_parts(held, shape_of(job), constants)
 
 
 def _grid(job: Workload, plan: Plan) -> dict[str, Array]:
+    """A grid's columns as floats, and what both time and memory need to know of its stages."""
     names = ("data", "tensor", "pipeline", "virtual", "context", "micro_batch", "zero_stage")
     grid = {n: np.atleast_1d(np.asarray(getattr(plan, n), dtype=np.float64)) for n in names}
-    return grid | {"micro_batches": job.global_batch / (grid["data"] * grid["micro_batch"])}
+    first, last = memory.stage_parameters(shape_of(job), grid["tensor"], grid["pipeline"])
+    return grid | {
+        "micro_batches": job.global_batch / (grid["data"] * grid["micro_batch"]), "first": first, "last": last,
+    }  # fmt: skip
 
 
 def _gathered(table: Mapping[str, Array], level: layers.Index) -> dict[str, Array]:

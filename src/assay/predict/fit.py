@@ -52,8 +52,8 @@ class Fit:
 
 
 def fit(
-    observations: Sequence[Observed], start: Constants, free: Mapping[str, float], own: Mapping[str, float] | None = None,
-    rounds: int = 15, guess: Fit | None = None,
+    observations: Sequence[Observed], start: Constants, free: Mapping[str, float],
+    own: Mapping[str, float] | None = None, rounds: int = 15, guess: Fit | None = None,
 ) -> Fit:  # fmt: skip
     """Fit the `free` constants (name → τ, how far from the prior is plausible) on all, and `own` ones per device.
 

@@ -132,6 +132,6 @@ def _observed(shape: CaseSummary, chip: Accelerator) -> Observed:
 def _checked(shape: CaseSummary, chip: Accelerator, constants: Constants, half: float, held_out: bool) -> Checked:
     mean, grow = seconds(shape, chip, constants), math.exp(half)
     return Checked(
-        case=shape.name, dtype=shape.dtype, measured_s=shape.time_s, predicted_s=mean, low_s=mean / grow, high_s=mean * grow,
-        held_out=held_out,
+        case=shape.name, dtype=shape.dtype, measured_s=shape.time_s, predicted_s=mean, low_s=mean / grow,
+        high_s=mean * grow, held_out=held_out,
     )  # fmt: skip

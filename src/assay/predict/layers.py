@@ -1,7 +1,7 @@
 """What one layer costs on one device, for every distinct way a plan grid cuts it: priced once, then gathered.
 
-A layer depends on tensor and context parallelism, micro-batch, sequence parallelism and the attention kernel only: a few
-hundred combinations stand behind a million plans.
+A layer depends on tensor and context parallelism, micro-batch, sequence parallelism and the attention kernel only: a
+few hundred combinations stand behind a million plans.
 """
 
 from __future__ import annotations
@@ -181,8 +181,10 @@ def points(
     layout, net, chip = layout_of(axes_of(*layout_columns(plan))), fabric(system, constants), system.accelerator
     stage = shape.layers / float(np.asarray(plan.pipeline).ravel()[0])
     runs = job.global_batch / float(np.asarray(plan.data * plan.micro_batch).ravel()[0])
-    work = [(stage * block.count / shape.layers, transformer.layer_ops(block, shape, job.seq_len, job.precision, layout))
-            for block in shape.blocks]  # fmt: skip
+    work = [
+        (stage * b.count / shape.layers, transformer.layer_ops(b, shape, job.seq_len, job.precision, layout))
+        for b in shape.blocks
+    ]
     work.append((1.0, transformer.head_ops(shape, job.seq_len, job.precision, layout)))
     totals: dict[str, list[float]] = {}
     for times, ops in work:

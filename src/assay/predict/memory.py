@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -34,6 +35,8 @@ class Held:
     virtual: Array
     zero_stage: Array
     micro_batches: Array
+    first: Array  # parameters per device of the first stage, and of the last
+    last: Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,7 @@ class Sizes:
     head: float  # a matrix of its own, or 0 when tied
 
 
+@cache
 def sizes(shape: TransformerShape) -> Sizes:
     """Parameters of the mean layer, of the embedding and of an untied output matrix."""
     layers = sum(b.count * layer_parameters(b, shape.hidden, norm_bias=shape.norm_bias) for b in shape.blocks)
@@ -80,8 +84,7 @@ def memory_parts(job: Held, shape: TransformerShape, constants: Constants) -> di
     (Narayanan et al. 2021, §2.2); the last keeps one, and the logits.
     """
     p, v, zero, kept, head = job.pipeline, job.virtual, job.zero_stage, job.columns["kept"], job.columns["head"]
-    first, last = stage_parameters(shape, job.tensor, p)
-    alone = p == 1
+    first, last, alone = job.first, job.last, p == 1
     in_flight = np.minimum(job.micro_batches, p) * np.where(v > 1, 1.0 + (p - 1.0) / (p * v), 1.0)
     weights, gradients, optimizer = bytes_per_parameter(job.data, zero)
     stage = kept * (shape.layers / p)
@@ -98,7 +101,7 @@ def memory_parts(job: Held, shape: TransformerShape, constants: Constants) -> di
         "activations": activations,
         "logits": logits,
         "fragmentation": constants.fragmentation * (activations + logits),
-        "runtime": np.full_like(activations, constants.reserve_bytes),
+        "reserve": np.full_like(activations, constants.reserve_bytes),
     }
 
 

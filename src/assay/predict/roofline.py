@@ -24,7 +24,7 @@ _TILES = ((2.0, 1.0, 1.0), (1.0, 1.0, 0.96), (0.5, 1.0, 0.86), (0.5, 0.5, 0.70),
 
 
 def peak_flop_per_s(accelerator: Accelerator, dtype: str) -> tuple[float, str] | None:
-    """The dense peak for this precision and the precision it is really run in; None when the device has no such unit."""
+    """The dense peak for this precision and the one it is really run in; None when the device has no such unit."""
     seen: set[str] = set()
     wanted = dtype
     while wanted not in accelerator.peak_flop_per_s:

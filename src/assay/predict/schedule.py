@@ -45,7 +45,7 @@ Terms = dict[str, Array]
 
 
 def kernels(job: Job, system: System, net: Fabric, constants: Constants) -> Terms:
-    """Kernel by kernel: m·(slowest stage) + (p-1)/v·(a stage) + what communication shows (Narayanan et al. 2021, §2.2)."""
+    """Kernel by kernel: m·(slowest stage) + (p-1)/v·(a stage) + what shows of communication (Narayanan 2021, §2.2)."""
     m, p, v = job.micro_batches, job.pipeline, job.virtual
     depth = job.layers / p
     runs = m * depth

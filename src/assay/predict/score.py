@@ -13,7 +13,7 @@ from assay.published import Checked
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """Errors of one source or accelerator: sizes of ln(predicted/measured), order within sweeps, honesty of intervals."""
+    """Errors of one source or accelerator: sizes of ln(predicted/measured), order within sweeps, honest intervals."""
 
     group: str
     n: int
@@ -50,8 +50,9 @@ def _score(name: str, rows: Sequence[Checked]) -> Score:
     errors = np.array([ln_error(row) for row in rows])
     inside = [row.low is not None and row.high is not None and row.low <= row.measured <= row.high for row in rows]
     return Score(
-        group=name, n=len(rows), median_ln=float(np.median(np.abs(errors))), p90_ln=float(np.quantile(np.abs(errors), 0.9)),
-        bias_ln=float(np.median(errors)), rank=_rank(rows), coverage=float(np.mean(inside)),
+        group=name, n=len(rows), median_ln=float(np.median(np.abs(errors))),
+        p90_ln=float(np.quantile(np.abs(errors), 0.9)), bias_ln=float(np.median(errors)), rank=_rank(rows),
+        coverage=float(np.mean(inside)),
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from assay.plan import Ints
 
 _BLOCK = 32_768  # plans priced at a time: the working set stays in cache
+_KEPT_BYTES = 31 * 2**20  # under glibc's limit of 32 MiB for what its allocator keeps
 _LARGEST_MICRO_BATCH = 128  # sequences; beyond it nothing gets faster
 
 
@@ -52,41 +53,40 @@ class Found:
 
 def problem(job: Workload, system: System, plan: Plan) -> str:
     """The rule one plan breaks, with the nearest legal value; empty when it is legal."""
-    shape = estimate.shape_of(job)
-    heads, layers = _heads(shape), shape.layers
-    n = plan.data * plan.tensor * plan.pipeline * plan.context
-    batch = plan.data * plan.micro_batch
+    shape, have = estimate.shape_of(job), system.accelerators
+    heads, depth = _heads(shape), shape.layers
+    chunks, batch = plan.pipeline * plan.virtual, plan.data * plan.micro_batch
     rules = [
-        (heads % plan.tensor, f"{heads} attention heads do not divide by tp={plan.tensor}", "tp", heads, plan.tensor),
-        (not _stages(layers, plan.pipeline * plan.virtual),
-         f"{layers} layers do not divide by pp={plan.pipeline} × vp={plan.virtual}", "pp × vp", layers, plan.pipeline * plan.virtual),
-        (job.global_batch % batch, f"a global batch of {job.global_batch} does not divide by dp={plan.data} × mbs={plan.micro_batch}",
-         "dp × mbs", job.global_batch, batch),
-        (job.seq_len % plan.context, f"{job.seq_len} tokens do not divide by cp={plan.context}", "cp", job.seq_len, plan.context),
-    ]  # fmt: skip
-    for remainder, what, name, whole, asked in rules:
-        if remainder:
-            return f"{what}; nearest legal {name}: {_nearest_divisor(whole, int(asked))}"
-    if n != system.accelerators:
-        have = system.accelerators
-        return f"dp × tp × pp × cp = {n}, but {system.name} × {system.nodes} has {have} accelerators; nearest legal dp: {max(1, have // max(1, n // plan.data))}"
+        (heads % plan.tensor == 0, f"{heads} attention heads", "tp", heads, plan.tensor),
+        (bool(_stages(depth, chunks)), f"{depth} layers", "pp × vp", depth, chunks),
+        (job.global_batch % batch == 0, f"a global batch of {job.global_batch}", "dp × mbs", job.global_batch, batch),
+        (job.seq_len % plan.context == 0, f"{job.seq_len} tokens", "cp", job.seq_len, plan.context),
+    ]
+    for holds, what, name, whole, asked in rules:
+        if not holds:
+            nearest = _nearest_divisor(whole, int(asked))
+            return f"{what} do not divide by {name} = {asked}; nearest legal {name}: {nearest}"
+    n = plan.data * plan.tensor * plan.pipeline * plan.context
+    if n != have:
+        nearest = max(1, have // max(1, int(n // plan.data)))
+        return f"dp × tp × pp × cp = {n}, but {have} accelerators are there; nearest legal dp: {nearest}"
     if plan.virtual > 1 and (plan.pipeline == 1 or (job.global_batch // batch) % plan.pipeline):
-        return f"interleaving (vp={plan.virtual}) needs pp > 1 and micro-batches divisible by pp={plan.pipeline}; nearest legal vp: 1"
+        return "interleaving needs pp > 1 and micro-batches that divide by pp; nearest legal vp: 1"
     if plan.zero_stage >= 2 and plan.pipeline > 1:
         return f"ZeRO stage {plan.zero_stage} does not go with pipeline stages; nearest legal zero: 1"
     return ""
 
 
-def fitted(job: Workload, system: System, options: Options = Options()) -> System:  # noqa: B008
-    """The system as this job can use it: where all its accelerators allow no legal plan, fewer of each node.
+def usable(job: Workload, system: System, options: Options = Options()) -> list[System]:
+    """The system, or where all its accelerators allow no legal plan, every way to use fewer of each node.
 
     A rack of 72 trains a batch of 512 on 64 of them; the other 8 stand idle, and are paid for.
     """
-    for used in range(system.count_per_node, 0, -1):
-        smaller = replace(system, count_per_node=used, spare_per_node=system.count_per_node - used)
-        if len(_cells(job, smaller, options)[0]):
-            return smaller
-    return system
+    sizes = range(system.count_per_node, system.count_per_node // 2, -1)
+    parts = [replace(system, count_per_node=n, spare_per_node=system.count_per_node - n) for n in sizes]
+    legal = (part for part in parts if len(_cells(job, part, options)[0]))
+    first = next(legal, system)
+    return [first] if first.spare_per_node == 0 else [first, *legal]
 
 
 def default_data(job: Workload, system: System, plan: Plan) -> Plan:
@@ -104,7 +104,7 @@ def search(
     considered = fitting = 0
     least, table = np.inf, None
     for block in blocks(job, system, options):
-        table = table or estimate.table_of(job, system, _values(job, system, options), constants)
+        table = table or estimate.table_of(job, system, every_value(job, system, options), constants)
         parts = estimate.resident(estimate.memory_of(job, block, constants, table), system)
         peak = sum(parts.values(), np.zeros(()))
         considered += len(peak)
@@ -120,13 +120,14 @@ def search(
     if not considered:
         raise InputError(
             f"{job.model.name} has no legal plan on {system.accelerators} × {system.accelerator.name}",
-            hint=f"a global batch of {job.global_batch} must divide over data parallelism; try another --nodes or batch",
+            hint=f"the global batch of {job.global_batch} must divide over the devices; try other nodes or batches",
         )
     return _found(keep, top, considered, fitting, least)
 
 
 def blocks(job: Workload, system: System, options: Options) -> Iterator[Plan]:
     """The legal grid in blocks of plans: cells (t, c, p, v, b) times options (ZeRO, recomputation, …)."""
+    _keep_freed_memory()
     t, c, p, v, b, d = _cells(job, system, options)
     z, r, f, s = (a.ravel() for a in np.meshgrid(
         options.zero_stage, options.recompute, options.flash_attention, options.sequence_parallel, indexing="ij",
@@ -147,12 +148,22 @@ def blocks(job: Workload, system: System, options: Options) -> Iterator[Plan]:
             )  # fmt: skip
 
 
-def _values(job: Workload, system: System, options: Options) -> Plan:
+def _keep_freed_memory() -> None:
+    """Have malloc keep what one block frees for the next, where half the time would go to page faults.
+
+    Its threshold is the largest mapped chunk it ever freed (mallopt(3), M_MMAP_THRESHOLD); this one is never touched.
+    """
+    np.empty(_KEPT_BYTES, dtype=np.uint8)
+
+
+def every_value(job: Workload, system: System, options: Options) -> Plan:
     """A grid in which every value of every dimension occurs: what the table must hold."""
     t, c, p, v, b, d = _cells(job, system, options)
     columns = {"tensor": t, "context": c, "pipeline": p, "virtual": v, "micro_batch": b, "data": d}
-    more = {"zero_stage": options.zero_stage, "recompute": options.recompute, "flash_attention": options.flash_attention,
-            "sequence_parallel": options.sequence_parallel}  # fmt: skip
+    more = {
+        "zero_stage": options.zero_stage, "recompute": options.recompute,
+        "flash_attention": options.flash_attention, "sequence_parallel": options.sequence_parallel,
+    }  # fmt: skip
     return Plan(**columns, **{name: np.asarray(values) for name, values in more.items()})  # type: ignore[arg-type]
 
 
@@ -168,7 +179,7 @@ def row(plan: Plan, i: int) -> Plan:
 
 
 def pareto(costs: Array) -> Bools:
-    """Rows that no other row beats in every column (smaller is better); equal rows all stay. O(n log n) for two columns.
+    """Rows that no other row beats in every column (smaller is better); equal rows all stay. n log n for two columns.
 
     >>> pareto(np.array([[1.0, 3.0], [2.0, 2.0], [3.0, 3.0]])).tolist()
     [True, True, False]
@@ -215,7 +226,7 @@ def _cells(
 
 
 def _stages(layers: int, chunks: Ints) -> Bools:
-    """Whether layers divide into equal chunks; embedding and output may count as a layer each, as Megatron-LM lets them."""
+    """Whether layers divide into equal chunks; embedding and output may count as a layer each, as in Megatron-LM."""
     ok: Bools = (layers % np.asarray(chunks) == 0) | ((layers + 2) % np.asarray(chunks) == 0)
     return ok
 

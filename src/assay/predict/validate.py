@@ -1,15 +1,13 @@
 """Published rows as jobs: what a row leaves out is filled the way a user of that system would, and said.
 
-A row gives a model, a machine and a plan, in part. `workload_of` and `options_of` complete it; `metric_of` reads our
-prediction in the row's own unit.
+A row gives a model, a machine and a plan, in part. `case_of` and `plan_of` complete it.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,7 +17,7 @@ from assay.model import Attention, Block, FeedForward, Model, TransformerShape
 from assay.plan import Plan, Recompute
 from assay.predict import estimate, search
 from assay.predict.calibrated import MEMORY_LN, Calibrated, widening
-from assay.predict.families.transformer import model_flop_per_token
+from assay.predict.figures import KNOWN, MEMORY_METRICS, Case
 from assay.published import PublishedRow
 from assay.result import Value
 from assay.workload import Workload
@@ -27,19 +25,6 @@ from assay.workload import Workload
 _DENSE = ("dense", "encoder", "")
 _DEFAULT_VOCAB = 51200
 _DEFAULT_SEQ_LEN = {"dense": 2048, "encoder": 512, "": 2048}
-_LAYER_METRICS = ("layer_fwd_ms", "layer_bwd_ms")
-_GIB = 2.0**30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A row made whole: the job, the machine, what the search may choose, and what had to be assumed."""
-
-    job: Workload
-    system: System
-    options: search.Options
-    data: int | None
-    assumed: tuple[str, ...]
 
 
 def refusal(row: PublishedRow) -> str:
@@ -52,11 +37,7 @@ def refusal(row: PublishedRow) -> str:
         return "LoRA and other adapters are not priced yet"
     if row.metric_name in ("time_to_train_min", "samples/s(end_to_end)"):
         return "time to a quality target depends on convergence, which is not predicted"
-    if (
-        row.metric_name not in _METRICS
-        and row.metric_name not in _MEMORY_METRICS
-        and row.metric_name not in _LAYER_METRICS
-    ):
+    if row.metric_name not in KNOWN:
         return f'metric "{row.metric_name}" is not one predicted here'
     if not (row.metric_value > 0 and math.isfinite(row.metric_value)):
         return f"metric_value {row.metric_value} is not above 0"
@@ -99,17 +80,6 @@ def plan_of(case: Case, calibrated: Calibrated) -> tuple[Plan, tuple[str, ...]]:
     return lean, ("our memory model finds no plan that fits",)
 
 
-def metric_of(row: PublishedRow, case: Case, plan: Plan, calibrated: Calibrated) -> float:
-    """Our prediction in the unit of the row."""
-    if row.metric_name in _MEMORY_METRICS:
-        return _MEMORY_METRICS[row.metric_name](case, plan, calibrated)
-    if row.metric_name in _LAYER_METRICS:
-        return _layer_ms(row.metric_name, case, plan, calibrated)
-    terms = estimate.terms_of(case.job, case.system, plan, calibrated.constants)
-    step = sum(float(np.ravel(seconds)[0]) for seconds in terms.values())
-    return float(_METRICS[row.metric_name](case, plan, step))
-
-
 def model_of(row: PublishedRow, known: Model | None) -> tuple[Model, tuple[str, ...]]:
     """The row's shape; the catalog's where the row names a model but no shape; a typical one for its size at last."""
     if row.layers and row.hidden:
@@ -117,7 +87,7 @@ def model_of(row: PublishedRow, known: Model | None) -> tuple[Model, tuple[str, 
     if known is not None and isinstance(known.shape, TransformerShape):
         return known, (f"shape of {known.name}",)
     if row.params_b:
-        # 12·L·h² parameters with h ≈ 128·L, as the published families have (Kaplan et al. 2020 find little depends on it).
+        # 12·L·h² parameters with h ≈ 128·L, as published families have (Kaplan et al. 2020: little depends on it).
         layers = max(2, round((row.params_b * 1e9 / (12 * 128**2)) ** (1 / 3)))
         hidden = max(128, 128 * round((row.params_b * 1e9 / 12 / layers) ** 0.5 / 128))
         return _shaped(row, layers, hidden, None), (f"shape typical of {row.params_b:g} B parameters",)
@@ -185,7 +155,7 @@ def _devices(row: PublishedRow, system: System) -> tuple[int, int]:
 
 
 def _ranks(row: PublishedRow, n: int) -> tuple[int | None, int | None, int | None]:
-    """Parallel sizes per device: where a source counts several ranks in a device (cores, dies), they are folded back."""
+    """Parallel sizes per device: where a source counts several ranks in one (cores, dies), they are folded back."""
     tensor, pipeline, context = row.tp, row.pp, row.cp or 1
     if tensor is None and pipeline is None and row.dp is None:
         return None, None, None
@@ -245,11 +215,10 @@ def _stated(case: Case) -> Plan | None:
         return None
     t, p, v, b, r, z = (choice[0] for choice in open_ended if choice)
     sp = o.sequence_parallel[-1] and t > 1
-    plan = Plan(
+    return Plan(
         data=case.data, tensor=t, pipeline=p, virtual=v, context=o.context[0], micro_batch=b, zero_stage=z,
         sequence_parallel=sp, recompute=Recompute(r), flash_attention=o.flash_attention[0],
     )  # fmt: skip
-    return plan
 
 
 def _leanest(case: Case, calibrated: Calibrated) -> Plan:
@@ -264,72 +233,12 @@ def _leanest(case: Case, calibrated: Calibrated) -> Plan:
     return best[1]
 
 
-def _layer_ms(name: str, case: Case, plan: Plan, calibrated: Calibrated) -> float:
-    """One layer, forward or backward with what it recomputes, in ms."""
-    forward, backward = estimate.layer_step_s(case.job, case.system, plan, calibrated.constants)
-    return 1e3 * (forward if name == "layer_fwd_ms" else backward)
-
-
-def _memory(case: Case, plan: Plan, calibrated: Calibrated) -> Mapping[str, float]:
-    parts = estimate.memory_of(case.job, plan, calibrated.constants)
-    return {name: float(np.asarray(value).ravel()[0]) for name, value in parts.items()}
-
-
-def _peak_gb(case: Case, plan: Plan, calibrated: Calibrated) -> float:
-    return sum(_memory(case, plan, calibrated).values()) / _GIB
-
-
-def _state_gb(case: Case, plan: Plan, calibrated: Calibrated) -> float:
-    parts = _memory(case, plan, calibrated)
-    return (parts["weights"] + parts["gradients"] + parts["optimizer"]) / _GIB
-
-
-def _activations_gb(case: Case, plan: Plan, calibrated: Calibrated) -> float:
-    return _memory(case, plan, calibrated)["activations"] / _GIB
-
-
-def _percent_of_tensor_only(case: Case, plan: Plan, calibrated: Calibrated) -> float:
-    """A layer's activations against plain tensor parallelism without recomputation (Korthikanti 2022, figure 7)."""
-    plain = replace(plan, sequence_parallel=False, recompute=Recompute.NONE)
-    kept, whole = (estimate.kept_per_layer_bytes(case.job, p) for p in (plan, plain))
-    return 100.0 * kept / whole
-
-
-_MEMORY_METRICS = {
-    "peak_mem_GB": _peak_gb, "mem_params_optimizer_GB": _state_gb, "mem_activations_GB": _activations_gb,
-    "act_mem_pct_of_tp_baseline": _percent_of_tensor_only,
-}  # fmt: skip
-
-
-def _tokens_per_device(case: Case, plan: Plan, step_s: float) -> float:
-    return case.job.tokens_per_step / step_s / case.system.accelerators
-
-
-def _model_tflops(case: Case, plan: Plan, step_s: float) -> float:
-    per_token = model_flop_per_token(estimate.shape_of(case.job), case.job.seq_len)
-    return per_token * _tokens_per_device(case, plan, step_s) / 1e12
-
-
-def _hardware_tflops(case: Case, plan: Plan, step_s: float) -> float:
-    again = {Recompute.FULL: 4.0 / 3.0}.get(Recompute(int(plan.recompute)), 1.0)
-    return again * _model_tflops(case, plan, step_s)
-
-
-_METRICS = {
-    "iteration_s": lambda case, plan, step: step,
-    "tokens/s/device": _tokens_per_device,
-    "samples/s": lambda case, plan, step: case.job.global_batch / step,
-    "TFLOPs/device(model)": _model_tflops,
-    "TFLOPs/device(hw)": _hardware_tflops,
-}
-
-
 def _only(value: int | None) -> tuple[int, ...] | None:
     return None if value is None else (value,)
 
 
 def interval(row: PublishedRow, calibrated: Calibrated, mean: float, assumed: tuple[str, ...]) -> Value:
     """Our figure with its 90 % interval: memory is surer than speed, and what was assumed widens it."""
-    memory = row.metric_name in _MEMORY_METRICS
+    memory = row.metric_name in MEMORY_METRICS
     known = replace(calibrated, residual_ln=MEMORY_LN) if memory else calibrated
     return known.value(mean, widen=widening(assumed))

@@ -121,6 +121,17 @@ def text_width(text: str, size: float) -> float:
     )
 
 
+def fit(text: str, room: float, size: float) -> str:
+    """The text, cut with an ellipsis where it is wider than its room.
+
+    >>> fit("hgx-h100", 100, 12), fit("hgx-h100", 40, 12)
+    ('hgx-h100', 'hgx-…')
+    """
+    if text_width(text, size) <= room:
+        return text
+    return next(t for n in range(len(text), -1, -1) if text_width(t := text[:n] + "…", size) <= room or not n)
+
+
 def _offsets(half: float, tall: float) -> list[tuple[float, float]]:
     side, near = half + 4, tall + 2
     beside = [(side, 0.0), (-side, 0.0), (0.0, -near), (0.0, near)]

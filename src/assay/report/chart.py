@@ -10,7 +10,30 @@ from assay.report.axes import Spec
 from assay.report.palette import LIGHT
 
 FONT: Final = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"
+SIZE: Final = 12.0  # of ordinary text, in pixels
 TOP: Final = 12  # rows a chart shows; the table has them all
+
+# One look for all: thin grid, no frame, text in ink and muted ink.
+CONFIG: Final[Spec] = {
+    "view": {"stroke": None},
+    "text": {"font": FONT, "fontSize": SIZE, "color": LIGHT["ink"]},
+    "axis": {
+        "labelFont": FONT,
+        "titleFont": FONT,
+        "labelFontSize": 11,
+        "titleFontSize": 11.5,
+        "titleFontWeight": 500,
+        "labelColor": LIGHT["muted"],
+        "titleColor": LIGHT["muted"],
+        "gridColor": LIGHT["grid"],
+        "domainColor": LIGHT["rule"],
+        "tickColor": LIGHT["rule"],
+        "ticks": False,
+        "labelPadding": 7,
+        "titlePadding": 10,
+        "labelOverlap": "greedy",
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +42,6 @@ class Layout:
 
     width: float
     narrow: bool
-
-    @property
-    def size(self) -> float:
-        """Size of ordinary text."""
-        return 12.0
 
 
 WIDE: Final = Layout(1016, narrow=False)
@@ -69,9 +87,7 @@ def chart(
     return Chart(id=id, title=title, alt=alt, wide=wide, phone=phone, keys=tuple(keys), caption=caption, half=half)
 
 
-def base(
-    layout: Layout, width: float, height: float, *, left: float, right: float, top: float = 10, bottom: float = 46
-) -> Spec:
+def base(width: float, height: float, *, left: float, right: float, top: float = 10, bottom: float = 46) -> Spec:
     """The frame of every chart: fixed padding, so that what lies where is known here and not left to a font."""
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
@@ -80,18 +96,8 @@ def base(
         "autosize": "none",
         "padding": {"left": round(left, 1), "right": round(right, 1), "top": top, "bottom": bottom},
         "background": None,
-        "config": config(layout),
+        "config": CONFIG,
     }
-
-
-def config(layout: Layout) -> Spec:
-    """One look for all: thin grid, no frame, text in ink and muted ink."""
-    fonts = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": 11, "titleFontSize": 11.5, "titleFontWeight": 500}
-    inks = {"labelColor": LIGHT["muted"], "titleColor": LIGHT["muted"], "gridColor": LIGHT["grid"]}
-    lines = {"domainColor": LIGHT["rule"], "tickColor": LIGHT["rule"], "ticks": False}
-    room = {"labelPadding": 7, "titlePadding": 10, "labelOverlap": "greedy"}
-    text = {"font": FONT, "fontSize": layout.size, "color": LIGHT["ink"]}
-    return {"view": {"stroke": None}, "axis": {**fonts, **inks, **lines, **room}, "text": text}
 
 
 def layer(kind: str, data: Sequence[Mapping[str, object]], encoding: Spec, **mark: object) -> Spec:

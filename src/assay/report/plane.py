@@ -40,7 +40,7 @@ def frame(layout: Layout, on: Plane, x: tuple[str, Scale], y: tuple[str, Scale],
     up = {"title": y[0], "values": log_ticks(*on.y), "labelExpr": y[1].expression, "domain": False}
     channels = {"x": _log(on.x, across), "y": _log(on.y, {**up, **flat, "titleBaseline": "bottom"})}
     drawn = [_with_axes(each, channels) for each in layers]
-    return {**base(layout, on.width, on.height, left=58, right=10, top=34), "layer": drawn}
+    return {**base(on.width, on.height, left=58, right=10, top=34), "layer": drawn}
 
 
 def marks(data: Sequence[Spec], *, sized: bool = False) -> Spec:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from assay.report.axes import Spec, text_width
-from assay.report.chart import Layout, base, fixed, layer
+from assay.report.axes import Spec, fit, text_width
+from assay.report.chart import SIZE, Layout, base, fixed, layer
 from assay.report.palette import LIGHT
 
 GAP: Final = 0.4  # share of a row that is left free
@@ -27,7 +27,7 @@ def rows(
     step: float = STEP,
 ) -> Spec:
     """Layers over named rows; each layer's data says in `row` where it belongs."""
-    narrow, size = layout.narrow, layout.size
+    narrow, size = layout.narrow, SIZE
     left = 2 if narrow else min(250.0, max(text_width(n, size + 0.5) for n in notes) + 22)
     right = 12 if narrow else max(text_width(n, size) for n in notes.values()) + 16
     inner = layout.width - left - right
@@ -36,7 +36,7 @@ def rows(
     drawn = [*(_across(a, x) for a in under), *(_row(a, x, y, narrow) for a in layers), *(_across(a, x) for a in over)]
     texts = [*_names(notes, strong, y, left, inner, narrow), _notes(notes, y, inner, narrow)]
     height = len(notes) * (PHONE_STEP if narrow else step)
-    return {**base(layout, inner, height, left=left, right=right, top=6), "layer": [*drawn, *texts]}
+    return {**base(inner, height, left=left, right=right, top=6), "layer": [*drawn, *texts]}
 
 
 def _row(drawn: Spec, x: Spec, y: Spec, narrow: bool) -> Spec:
@@ -54,11 +54,12 @@ def _across(drawn: Spec, x: Spec) -> Spec:
 def _names(
     names: Mapping[str, str], strong: Sequence[str], y: Spec, left: float, inner: float, narrow: bool
 ) -> list[Spec]:
-    mark = {"align": "left" if narrow else "right", "limit": inner * 0.66 if narrow else left - 12}
-    mark["dy"] = -10 if narrow else 0
-    place = {"y": y, "x": {"value": 0 if narrow else -12}, "text": {"field": "row"}, "color": fixed("ink")}
-    plain = layer("text", [{"row": n} for n in names if n not in strong], place, **mark)
-    bold = layer("text", [{"row": n} for n in names if n in strong], place, **mark, fontWeight=600)
+    mark = {"align": "left" if narrow else "right", "dy": -10 if narrow else 0}
+    room = inner * 0.68 if narrow else left - 14
+    named = [{"row": n, "name": fit(n, room, SIZE + 0.5)} for n in names]
+    place = {"y": y, "x": {"value": 0 if narrow else -12}, "text": {"field": "name"}, "color": fixed("ink")}
+    plain = layer("text", [d for d in named if d["row"] not in strong], place, **mark)
+    bold = layer("text", [d for d in named if d["row"] in strong], place, **mark, fontWeight=600)
     return [plain, bold]
 
 

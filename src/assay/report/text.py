@@ -124,13 +124,14 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names in a sentence.
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Names in a sentence; beyond `most` they are counted.
 
-    >>> listed(["a", "b", "c"])
-    'a, b and c'
+    >>> listed(["a", "b", "c"]), listed(["a", "b", "c", "d"], most=2)
+    ('a, b and c', 'a, b and 2 more')
     """
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+    shown = list(names) if len(names) <= most else [*names[:most], f"{len(names) - most} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}" if shown else ""
 
 
 def ties(found: Sequence[Option]) -> list[str]:
@@ -152,7 +153,9 @@ def verdict(study: Study) -> str:
         return f"{first.label} leads, but its {metric.title} is unknown."
     said = figure(value.mean, metric.name)
     if first.tied:
-        return f"{listed(first.tied)} lead together: {metric.title} about {said}."
+        known = [v.mean for o in found if o.label in first.tied and (v := o.value(metric.name))]
+        ends = list(dict.fromkeys(figure(end, metric.name) for end in (min(known), max(known))))
+        return f"{listed(first.tied, most=3)} lead together: {metric.title} about {' to '.join(ends)}."
     return f"{first.label} leads: {metric.title} {said} ({reach(value, metric.name)})."
 
 

@@ -1,7 +1,7 @@
 """Transformers (decoders and encoders, dense, MHA/GQA/MQA, sliding windows) as operations per layer and micro-batch.
 
-Letters as in Narayanan et al. 2021 and Korthikanti et al. 2022: s sequence length, b micro-batch, h hidden size, a heads,
-t tensor-parallel size, c context-parallel size, V vocabulary, f feed-forward width.
+Letters as in Narayanan et al. 2021 and Korthikanti et al. 2022: s sequence length, b micro-batch, h hidden size,
+a heads, t tensor-parallel size, c context-parallel size, V vocabulary, f feed-forward width.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def _core_ops(
 
 
 def _batched(name: str, rows: Number, n: float, k: float, size: float) -> list[Op]:
-    """A product per head (QKᵀ, scores·V) and its two gradients: each reads or writes rows of scores and of heads once."""
+    """A product per head (QKᵀ, scores·V) and its two gradients: each moves rows of scores and of heads once."""
     moved = size * rows * (max(n, k) + 2.0 * min(n, k))
     shapes = (("forward", (rows, n, k)), ("backward", (rows, k, n)), ("backward", (rows, n, k)))
     return [
@@ -211,7 +211,7 @@ def _feed_forward_ops(ffn: FeedForward, h: int, tokens: Number, size: float, t: 
 
 
 def _stream_ops(h: int, tokens: Number, size: float, layout: Layout) -> list[Op]:
-    """Norms, dropout and residual adds; sequence parallelism spreads them over the tensor group (Korthikanti, §4.2.2)."""
+    """Norms, dropout, residual adds; sequence parallelism spreads them over the tensor group (Korthikanti, §4.2.2)."""
     spread = np.where(layout.sequence_parallel > 0, layout.tensor, 1.0)
     return _pointwise("norms and residuals", _STREAM_PASSES * size * tokens * h / spread, 6.0)
 
