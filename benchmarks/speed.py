@@ -95,7 +95,7 @@ def covered(asked: Question, settings: int) -> tuple[int, float]:
     while left:
         table, seen = table_of(asked), 0
         for block in grid(asked):
-            figures = evaluate(asked, search.take(block, slice(left)), table)
+            figures = evaluate(asked, search.take(block, np.arange(min(left, np.size(block.data)))), table)
             cheapest_usd = min(cheapest_usd, float(figures.rent_usd.min()))
             seen, left = seen + len(figures.step_s), left - len(figures.step_s)
             if not left:

@@ -14,6 +14,7 @@ _MOST = {
     "accel_per_node": 10**5, "dp": 10**6, "zero_stage": 3, "tp": 10**5, "pp": 10**5, "vp": 10**5, "cp": 10**5,
     "ep": 10**5, "micro_batch": 10**6, "global_batch": 10**8,
 }  # fmt: skip
+_MAY_BE_0 = ("zero_stage", "experts", "topk")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class PublishedRow:
     def __post_init__(self) -> None:
         for name, most in _MOST.items():
             value = getattr(self, name)
-            if value is not None and not 0 <= value <= most:
+            if value is not None and not (0 < value <= most or (value == 0 and name in _MAY_BE_0)):
                 raise ValueError(f"{name}: {value} cannot be; leave the cell empty where nothing is stated")
 
 

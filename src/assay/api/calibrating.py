@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from assay import catalog
 from assay.api.checking import Shelves, published, shelves
 from assay.calibration import Calibration, Constants
 from assay.errors import InputError
@@ -95,7 +96,31 @@ def _class_calibrations(architecture: str, observed: Sequence[Observed]) -> list
         residual_ln=_unseen_device(observed, start, whole), rows=len(observed), sources=sources,
         at_bound=whole.at_bound,
     )  # fmt: skip
-    return [base, *(_device(base, whole, observed, left_out, device) for device in sorted(whole.devices))]
+    devices = [_device(base, whole, observed, left_out, device) for device in sorted(whole.devices)]
+    return [base, *vendors(base, devices), *devices]
+
+
+def vendors(base: Calibration, devices: Sequence[Calibration]) -> list[Calibration]:
+    """What a maker's other accelerators can expect: the mean of its measured ones, drawn towards the class.
+
+    With n of them the mean's logarithm counts n/(n+1), as if the class were one more.
+    """
+    makers: dict[str, list[Calibration]] = {}
+    for device in devices:
+        makers.setdefault(catalog.accelerator(device.applies_to).vendor, []).append(device)
+    return [_vendor(base, maker, members) for maker, members in sorted(makers.items())]
+
+
+def _vendor(base: Calibration, maker: str, members: Sequence[Calibration]) -> Calibration:
+    constants = {}
+    for name in OWN:
+        offsets = [math.log(m.constants[name] / base.constants[name]) for m in members]
+        constants[name] = base.constants[name] * math.exp(sum(offsets) / (len(offsets) + 1))
+    return replace(
+        base, name=f"{base.applies_to}-{maker.lower()}-published", applies_to=f"{base.applies_to} {maker}",
+        constants=constants, rows=sum(m.rows for m in members), at_bound=(),
+        sources=tuple(sorted({source for m in members for source in m.sources})),
+    )  # fmt: skip
 
 
 def _device(base: Calibration, whole: Fit, observed: Sequence[Observed], left_out: Array, device: str) -> Calibration:

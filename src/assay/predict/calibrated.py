@@ -13,7 +13,7 @@ from assay.result import Evidence, Value
 # 90 % half-width of ln(measured/predicted) with no measurement of the class at all: half to double.
 _DATASHEET_LN = 0.7
 # 90 % half-width of ln(peak memory), from published peaks of stated plans.
-MEMORY_LN = 0.15
+MEMORY_LN = 0.25
 # A plan that had to be guessed, or a regime beyond what was fitted, widens the interval by this factor.
 _ASSUMED = 1.25
 
@@ -34,7 +34,7 @@ class Calibrated:
 
 
 def calibrate_for(chip: Accelerator, calibrations: Iterable[Calibration]) -> Calibrated:
-    """Constants from the broadest to the nearest: all → architecture class → this accelerator → measured here."""
+    """Constants from the broadest to the nearest: all → architecture class → its maker's → this one → measured here."""
     constants, evidence, residual, sources = Constants(), "D", _DATASHEET_LN, tuple[str, ...]()
     for found in _in_order(chip, calibrations):
         constants = replace(constants, **found.constants)
@@ -49,6 +49,6 @@ def widening(assumed: Sequence[str]) -> float:
 
 
 def _in_order(chip: Accelerator, calibrations: Iterable[Calibration]) -> list[Calibration]:
-    scope = {"all": 0, chip.architecture: 1, chip.name: 2}
+    scope = {"all": 0, chip.architecture: 1, f"{chip.architecture} {chip.vendor}": 2, chip.name: 3}
     mine = [c for c in calibrations if c.applies_to in scope]
-    return sorted(mine, key=lambda c: (scope[c.applies_to], c.evidence == "A"))
+    return sorted(mine, key=lambda c: (scope[c.applies_to], c.evidence != "D", c.evidence == "A"))

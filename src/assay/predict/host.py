@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -74,9 +75,7 @@ def calibrate_host(shapes: Sequence[CaseSummary], rates: Rates, *, runs: Sequenc
     The peak of each dtype is taken from the best rate seen on the half that is fitted, as nine tenths of it: what a
     CPU's cores reach together is seldom public.
     """
-    usable = sorted(
-        (s for s in shapes if s.steady and s.kind == "matmul" and s.rate), key=lambda s: (s.dtype, s.case.flop or 0.0)
-    )
+    usable = sorted(_usable(shapes), key=lambda s: (s.dtype, s.case.flop or 0.0))
     if len(usable) < _FEWEST:
         raise InputError(
             f"only {len(usable)} measured matmul shapes settled, {_FEWEST} are needed",
@@ -96,6 +95,14 @@ def calibrate_host(shapes: Sequence[CaseSummary], rates: Rates, *, runs: Sequenc
         _checked(s, chip, found.constants, half, s.name in tested) for s in usable if s.dtype in chip.peak_flop_per_s
     ]
     return Host(accelerator=chip, calibration=calibration, points=tuple(points))
+
+
+def _usable(shapes: Sequence[CaseSummary]) -> list[CaseSummary]:
+    """Matrix multiplications that settled on this machine's processor; of two libraries in one dtype, the fuller."""
+    settled = [s for s in shapes if s.steady and s.kind == "matmul" and s.rate and s.case.device == "cpu"]
+    count = Counter((s.dtype, s.case.library) for s in settled)
+    best = {dtype: max(count, key=lambda pair: (pair[0] == dtype, count[pair])) for dtype, _ in count}
+    return [s for s in settled if best[s.dtype] == (s.dtype, s.case.library)]
 
 
 def _best_fit(learn: Sequence[Observed]) -> Fit:

@@ -129,10 +129,10 @@ def activation_bytes(block: Block, shape: TransformerShape, seq_len: int, dtype:
 
 
 def head_activation_bytes(shape: TransformerShape, dtype: str, seq_len: int, layout: Layout) -> Number:
-    """What the last stage holds at once: logits in fp32 and in the activation's type, and the head's input."""
+    """What the last stage holds at once: logits in 16 bits and in fp32, their gradient, the head's input."""
     scored = layout.micro_batch * seq_len / layout.context * (1.0 if shape.causal else _MASKED_SHARE)
     wide = shape.vocab / layout.tensor if shape.head else 0.0 * layout.tensor
-    return scored * (wide * (4.0 + bytes_of(dtype)) + 2.0 * bytes_of(dtype) * shape.hidden)
+    return scored * (wide * (8.0 + bytes_of(dtype)) + 2.0 * bytes_of(dtype) * shape.hidden)
 
 
 def _matmul_weights(block: Block, h: int) -> float:
