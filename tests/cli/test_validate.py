@@ -53,7 +53,18 @@ def test_json_is_one_object_with_the_names_that_others_rely_on(capsys, tmp_path)
     found = checked(capsys, table(tmp_path / "r.csv", {}, {"id": "b", "accelerator": "ZX81"}))
     assert set(found) == {"rows", "summary"}
     good, bad = found["rows"]
-    names = {"id", "source", "accelerator", "metric_name", "measured", "predicted", "low", "high", "evidence", "skipped"}
+    names = {
+        "id",
+        "source",
+        "accelerator",
+        "metric_name",
+        "measured",
+        "predicted",
+        "low",
+        "high",
+        "evidence",
+        "skipped",
+    }
     assert names <= set(good)
     assert good["skipped"] is None
     assert good["low"] < good["predicted"] < good["high"]
@@ -123,7 +134,9 @@ def test_reasons_that_differ_in_a_name_are_one_reason_with_its_names():
 
 
 def test_every_skipped_accelerator_is_named_with_its_nearest(capsys, tmp_path):
-    path = table(tmp_path / "r.csv", {"accelerator": "H100-SXX"}, {"accelerator": "MI300-Y"}, {"accelerator": "MI300-Y"})
+    path = table(
+        tmp_path / "r.csv", {"accelerator": "H100-SXX"}, {"accelerator": "MI300-Y"}, {"accelerator": "MI300-Y"}
+    )
     _, _, err = assay(capsys, "validate", path)
     assert "3  … is not an accelerator known here" in err
     assert '2 × "MI300-Y" (did you mean "mi300' in err
@@ -201,7 +214,9 @@ def test_a_cell_that_cannot_be_skips_its_row_and_no_other(cell, value, capsys, t
     assert good["skipped"] is None
 
 
-@pytest.mark.parametrize("name", ["H100 \U0001f680", 'the "best" chip', "Ｈ１００", "‮001H", "a,b", "x\ny", "'; DROP", "9" * 500])
+@pytest.mark.parametrize(
+    "name", ["H100 \U0001f680", 'the "best" chip', "Ｈ１００", "‮001H", "a,b", "x\ny", "'; DROP", "9" * 500]
+)
 def test_a_strange_accelerator_is_found_or_skipped_by_name(name, capsys, tmp_path):
     (row,) = checked(capsys, table(tmp_path / "r.csv", {"accelerator": name}))["rows"]
     assert row["accelerator"] == name

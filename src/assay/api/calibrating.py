@@ -25,8 +25,9 @@ from assay.result import Evidence
 # Which constants an architecture class earns from end-to-end results, and how far from the prior each may plausibly
 # lie (τ of its logarithm); and those that each device has for its own.
 FREE: Mapping[str, float] = {
-    "matmul": 0.15, "matmul_half_k": 0.7, "attention": 0.3, "memory": 0.15, "launch_s": 0.7, "inner_link": 0.2,
-    "outer_link": 0.2, "overlap_data": 0.3, "overlap_tensor": 0.5, "step_overhead_s": 1.0, "straggler": 0.7,
+    "matmul": 0.15, "matmul_half_k": 0.5, "attention": 0.3, "memory": 0.1, "launch_s": 0.7, "inner_link": 0.1,
+    "outer_link": 0.15, "inner_latency_s": 0.7, "outer_latency_s": 0.7, "overlap_data": 0.2, "overlap_tensor": 0.3,
+    "step_overhead_s": 1.0, "straggler": 0.5,
 }  # fmt: skip
 OWN: Mapping[str, float] = {"matmul": 0.2}
 # Rows whose figure is not a steady speed of the system named.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from assay.cli.output import Row
@@ -29,14 +28,10 @@ EVIDENCE: Mapping[str, str] = {
 
 
 def ranked(results: Sequence[Result], by: str) -> list[Result]:
-    """Best first; a result that does not fit, or whose price nobody knows, comes after those that can be ranked."""
-    metric = RANKED_BY[by]
+    """Best first; what nobody knows the price of comes later, and a stated plan that does not fit last."""
+    from assay.api import rank
 
-    def place(result: Result) -> tuple[bool, float, float]:
-        value = result.values.get(metric)
-        return not fits(result), math.inf if value is None else value.mean, result.step.mean
-
-    return sorted(results, key=place)
+    return sorted(rank(results, RANKED_BY[by]), key=lambda result: not fits(result))
 
 
 def fits(result: Result) -> bool:
@@ -46,11 +41,10 @@ def fits(result: Result) -> bool:
 
 def tied(results: Sequence[Result], by: str) -> int:
     """How many of the first results cannot be told from the very first by what ranks them."""
-    values = [result.values.get(RANKED_BY[by]) for result in results]
-    if not values or values[0] is None:
-        return 0
-    first = values[0]
-    return next((i for i, v in enumerate(values) if v is None or v.differs(first)), len(values))
+    from assay.api import ties
+
+    places = ties(results, RANKED_BY[by])
+    return next((i for i, place in enumerate(places) if place != i), len(places))
 
 
 def rows(results: Sequence[Result]) -> list[Row]:
