@@ -78,6 +78,7 @@ PURE = {
     "Tariff.pue": "facility power over IT power",
     "Tariff.utilization": "share of time",
     "Snapshot.load": "a count of processes that wait to run",
+    "Beside.ratio": "right over left",
     "Sample.value": "in the unit of the sample's metric",
     "Result.sensitivity": "d ln / d ln",
     "Constants.matmul": "share of peak",

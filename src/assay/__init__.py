@@ -27,8 +27,8 @@ if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
     from assay.workload import Workload
 
 __all__ = [
-    "Accelerator", "AssayError", "Calibration", "Finding", "InputError", "Link", "MeasureError", "Model", "Offer", "Plan",
-    "Recompute", "Result", "Run", "System", "Value", "Workload", "calibrate", "compare", "doctor", "measure",
+    "Accelerator", "AssayError", "Calibration", "Finding", "InputError", "Link", "MeasureError", "Model", "Offer",
+    "Plan", "Recompute", "Result", "Run", "System", "Value", "Workload", "calibrate", "compare", "doctor", "measure",
     "parse_plan", "predict", "report", "search", "system", "validate", "workload",
 ]  # fmt: skip
 

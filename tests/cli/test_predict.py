@@ -65,7 +65,7 @@ def test_a_count_is_read_as_people_write_it(written, meant):
     "written", ["0", "-5", "nan", "inf", "1e400", "4.5", "", "abc", "1e19", "٣", "4 M B", True, -1, math.nan, "9" * 70]
 )
 def test_a_count_that_cannot_be_says_where_and_what_to_write(written):
-    with pytest.raises(InputError, match="--batch.*write a whole number"):
+    with pytest.raises(InputError, match=r"--batch.*write a whole number"):
         count(written, "--batch")
 
 
@@ -144,9 +144,16 @@ def test_no_workload_file_gives_a_traceback(text, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "nodes", "per_node", "many"),
-    [("hgx-h100", None, 8, 1), ("8x H100", "2", 8, 2), ("4x H100", None, 4, 1), ("4xH100", "2", 4, 2), ("16x H100", None, 8, 2),
-     ("4x DGX H100", None, 8, 4), ("MI300X", "3", 8, 3)],
-)  # fmt: skip
+    [
+        ("hgx-h100", None, 8, 1),
+        ("8x H100", "2", 8, 2),
+        ("4x H100", None, 4, 1),
+        ("4xH100", "2", 4, 2),
+        ("16x H100", None, 8, 2),
+        ("4x DGX H100", None, 8, 4),
+        ("MI300X", "3", 8, 3),
+    ],
+)
 def test_a_count_before_a_name_is_meant(name, nodes, per_node, many):
     (found,) = machines([name], nodes)
     assert (found.count_per_node, found.nodes) == (per_node, many)
@@ -326,8 +333,16 @@ def test_results_are_tied_as_far_as_they_cannot_be_told_apart(results):
     close = [slower(1.0, 1.1), slower(1.05, 1.1), slower(2.0, 1.1)]
     assert answers.tied(close, "time") == 2
     assert answers.tied([slower(1.0, 2.0), slower(1.5, 2.0)], "time") == 2
-    assert answers.tied([replace(r, values={**r.values, "rent_usd": v}) for r, v in
-                         zip(close, [value(1, 1.1), value(1.01, 1.1), value(9, 1.1)], strict=True)], "rent") == 2  # fmt: skip
+    assert (
+        answers.tied(
+            [
+                replace(r, values={**r.values, "rent_usd": v})
+                for r, v in zip(close, [value(1, 1.1), value(1.01, 1.1), value(9, 1.1)], strict=True)
+            ],
+            "rent",
+        )
+        == 2
+    )
 
 
 def test_a_plan_that_does_not_fit_ranks_after_those_that_do(results):

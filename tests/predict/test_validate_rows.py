@@ -24,16 +24,40 @@ PAPERS = Path(__file__).resolve().parents[3] / "shared" / "published" / "trainin
 
 def row(**cells: object) -> PublishedRow:
     values: dict[str, object] = {
-        "id": "r1", "source": "us", "accelerator": "A100-SXM-80GB", "metric_name": "tokens/s/device", "metric_value": 1e4,
-        "model": "m", "family": "dense", "layers": 24, "hidden": 2048, "heads": 16, "ffn_hidden": 8192, "vocab": 51200,
-        "seq_len": 2048, "n_accel": 8, "accel_per_node": 8, "precision": "bf16", "global_batch": 64, "recompute": "none",
+        "id": "r1",
+        "source": "us",
+        "accelerator": "A100-SXM-80GB",
+        "metric_name": "tokens/s/device",
+        "metric_value": 1e4,
+        "model": "m",
+        "family": "dense",
+        "layers": 24,
+        "hidden": 2048,
+        "heads": 16,
+        "ffn_hidden": 8192,
+        "vocab": 51200,
+        "seq_len": 2048,
+        "n_accel": 8,
+        "accel_per_node": 8,
+        "precision": "bf16",
+        "global_batch": 64,
+        "recompute": "none",
         "date": "2023-06",
-    }  # fmt: skip
+    }
     return PublishedRow(**(values | cells))  # type: ignore[arg-type]
 
 
-PLAN = {"dp": 2, "tp": 4, "pp": 1, "vp": 1, "zero_stage": 1, "sp": "y", "micro_batch": 2, "recompute": "full",
-        "flash_attention": "n"}  # fmt: skip
+PLAN = {
+    "dp": 2,
+    "tp": 4,
+    "pp": 1,
+    "vp": 1,
+    "zero_stage": 1,
+    "sp": "y",
+    "micro_batch": 2,
+    "recompute": "full",
+    "flash_attention": "n",
+}
 
 
 def case(**cells: object) -> filling.Case:
@@ -213,13 +237,20 @@ def test_ranks_always_make_whole_replicas_of_the_devices_there_are(tp, pp, dp, n
 @pytest.mark.parametrize(
     ("cells", "why"),
     [
-        ({"family": "moe"}, "family moe"), ({"family": "convnet"}, "family convnet"), ({"experts": 8, "topk": 2}, "mixture"),
-        ({"row_flag": "LORA"}, "LoRA"), ({"model": "llama-lora"}, "LoRA"), ({"metric_name": "time_to_train_min"}, "convergence"),
-        ({"metric_name": "elo"}, '"elo"'), ({"metric_value": 0.0}, "not above 0"), ({"metric_value": -1.0}, "not above 0"),
-        ({"metric_value": math.nan}, "not above 0"), ({"metric_value": math.inf}, "not above 0"),
+        ({"family": "moe"}, "family moe"),
+        ({"family": "convnet"}, "family convnet"),
+        ({"experts": 8, "topk": 2}, "mixture"),
+        ({"row_flag": "LORA"}, "LoRA"),
+        ({"model": "llama-lora"}, "LoRA"),
+        ({"metric_name": "time_to_train_min"}, "convergence"),
+        ({"metric_name": "elo"}, '"elo"'),
+        ({"metric_value": 0.0}, "not above 0"),
+        ({"metric_value": -1.0}, "not above 0"),
+        ({"metric_value": math.nan}, "not above 0"),
+        ({"metric_value": math.inf}, "not above 0"),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_a_row_that_is_not_ours_to_predict_is_skipped_with_the_reason(cells, why):
     told = check(row(**cells), shelves())
     assert told.predicted is None

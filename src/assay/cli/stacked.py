@@ -9,10 +9,14 @@ import click
 
 from assay.cli.output import Row, emit, plain
 
+_GAP = 2  # columns between two cells
+
 
 def stacked(rows: Sequence[Row], keys: Sequence[str], fmt: str, *, title: str = "") -> None:
     """Print a table as `emit` does; on a terminal too narrow for it, as several that are not."""
     tables = split(rows, keys, _terminal()) if fmt == "table" and sys.stdout.isatty() else [list(rows)]
+    if fmt == "md" and title:
+        click.echo(f"## {title}\n")
     for i, table in enumerate(tables):
         if i:
             click.echo()
@@ -21,23 +25,30 @@ def stacked(rows: Sequence[Row], keys: Sequence[str], fmt: str, *, title: str = 
 
 def section(title: str, rows: Sequence[Row], keys: Sequence[str], fmt: str) -> None:
     """One of several tables, under its heading."""
-    click.echo(f"\n## {title}\n" if fmt == "md" else "")
+    click.echo()
     stacked(rows, keys, fmt, title=title)
 
 
 def split(rows: Sequence[Row], keys: Sequence[str], width: int) -> list[list[Row]]:
     """Tables no wider than `width`, filled from the left, each with the key columns; one column always stands.
 
+    A key that is longer than a third of the width is folded by the one who draws, so that it does not fill every table.
+
     >>> [list(table[0]) for table in split([{"n": 1, "speed": "fast", "price": "high"}], ["n"], 10)]
     [['n', 'speed'], ['n', 'price']]
     """
     columns = [name for name in dict.fromkeys(key for row in rows for key in row) if name not in keys]
+    most = width // 3
+    key_width = sum(min(_width(rows, name), most) + _GAP for name in keys)
     groups: list[list[str]] = [[]]
+    used = key_width
     for name in columns:
-        if groups[-1] and _width(rows, (*keys, *groups[-1], name)) > width:
+        if groups[-1] and used + _width(rows, name) > width:
             groups.append([])
+            used = key_width
         groups[-1].append(name)
-    return [_only(rows, (*keys, *group)) for group in groups]
+        used += _width(rows, name) + _GAP
+    return [[{name: row.get(name) for name in (*keys, *group)} for row in rows] for group in groups]
 
 
 def _terminal() -> int:
@@ -47,9 +58,5 @@ def _terminal() -> int:
     return Console().width
 
 
-def _width(rows: Sequence[Row], columns: Sequence[str]) -> int:
-    return max(map(len, plain(_only(rows, columns)).splitlines()))
-
-
-def _only(rows: Sequence[Row], columns: Sequence[str]) -> list[Row]:
-    return [{name: row.get(name) for name in columns} for row in rows]
+def _width(rows: Sequence[Row], column: str) -> int:
+    return max(map(len, plain([{column: row.get(column)} for row in rows]).splitlines()))

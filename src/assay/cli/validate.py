@@ -86,7 +86,7 @@ def _words(name: str, s: Score, checked: Sequence[Checked]) -> Row:
         "p90 |ln|": f"{s.p90_ln:.2f}",
         "bias": _signed(math.exp(s.bias_ln) - 1),
         "rank": "" if s.rank is None else f"{s.rank:.2f}",
-        "in 90 % interval": _percent(s.coverage),
+        "in 90 %": _percent(s.coverage),
     }
 
 
@@ -177,6 +177,7 @@ def _close(checked: Sequence[Checked], files: Sequence[str], worst: int) -> None
                 say(f"          and {len(names) - _SHOWN:,} more")
     if told:
         say("bias: median of predicted/measured, above 0 we say more · rank: order within sweeps, 1 is as measured")
+        say("in 90 %: measured figures inside our 90 % interval: nine in ten should be")
         say(f"Next: {shlex.join(['assay', 'validate', *files])} " + ("--json" if worst else "--worst 10"))
     else:
         say("Next: assay catalog, for the accelerators that are known here")

@@ -85,15 +85,19 @@ def measure(
         cases=tuple(case for case, _ in judged),
         samples=tuple(sample for _, samples in judged for sample in samples),
         events=tuple(heard.events),
-        warnings=(
-            *heard.warnings,
-            *_named("too little time for", heard.short, "raise --budget"),
-            *surroundings.warnings(told, machine.cpu.usable_threads),
-            *_named("never settled, so not to be trusted:", [case.name for case, _ in judged if not case.steady]),
-        ),
+        warnings=_warnings(heard, [case.name for case, _ in judged if not case.steady], told, machine),
         partial=bool(stopped),
         stopped=stopped,
         log=tuple(heard.log),
+    )
+
+
+def _warnings(heard: _Heard, unsettled: list[str], told: Mapping[str, object], machine: Machine) -> tuple[str, ...]:
+    return (
+        *heard.warnings,
+        *_named("too little time for", heard.short, "raise --budget"),
+        *surroundings.warnings(told, machine.cpu.usable_threads),
+        *_named("never settled, so not to be trusted:", unsettled),
     )
 
 

@@ -68,7 +68,7 @@ def _instead(job: Workload, system: System) -> tuple[str, ...]:
     """What the job runs in where the device lacks its precision."""
     chip = system.accelerator
     _, used = peak_flop_per_s(chip, job.precision) or (0.0, job.precision)
-    return (f"{chip.name} has no {job.precision} units: it runs in {used}",) if used != job.precision else ()
+    return (f"{chip.name} lists no {job.precision} peak: taken to run in {used}",) if used != job.precision else ()
 
 
 def bound_by(parts: tuple[Part, ...], step_s: float) -> str:

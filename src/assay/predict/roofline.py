@@ -25,6 +25,9 @@ _TILES = ((2.0, 1.0, 1.0), (1.0, 1.0, 0.96), (0.5, 1.0, 0.86), (0.5, 0.5, 0.70),
 
 def peak_flop_per_s(accelerator: Accelerator, dtype: str) -> tuple[float, str] | None:
     """The dense peak for this precision and the one it is really run in; None when the device has no such unit."""
+    narrower = accelerator.peak_flop_per_s.get("fp8")
+    if narrower and dtype in ("bf16", "fp16") and not {"bf16", "fp16"} & accelerator.peak_flop_per_s.keys():
+        return narrower / 2.0, "16 bits at half of its fp8 peak"
     seen: set[str] = set()
     wanted = dtype
     while wanted not in accelerator.peak_flop_per_s:

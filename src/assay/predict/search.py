@@ -70,6 +70,8 @@ def problem(job: Workload, system: System, plan: Plan) -> str:
     if n != have:
         nearest = max(1, have // max(1, int(n // plan.data)))
         return f"dp × tp × pp × cp = {n}, but {have} accelerators are there; nearest legal dp: {nearest}"
+    if plan.expert > 1:
+        return f"{job.model.name} has no experts to spread over ep={plan.expert}; nearest legal ep: 1"
     if plan.virtual > 1 and (plan.pipeline == 1 or (job.global_batch // batch) % plan.pipeline):
         return "interleaving needs pp > 1 and micro-batches that divide by pp; nearest legal vp: 1"
     if plan.zero_stage >= 2 and plan.pipeline > 1:

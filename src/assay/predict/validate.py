@@ -60,7 +60,7 @@ def case_of(row: PublishedRow, system: System, known: Model | None) -> Case:
         context=(row.cp or 1,), micro_batch=_only(row.micro_batch),
         zero_stage=(row.zero_stage,) if row.zero_stage is not None else (0, 1, 3) if data is None else (0, 1),
         recompute=_recompute(row.recompute), flash_attention=(_flash(row),),
-        sequence_parallel={"y": (True,), "n": (False,)}.get(row.sp[:1].lower(), (False, True)),
+        sequence_parallel=_sequence_parallel(row, tensor),
     )  # fmt: skip
     if not row.recompute:
         assumed += ("recomputation: what fits best",)
@@ -199,6 +199,12 @@ def _recompute(text: str) -> tuple[int, ...]:
     if text.lower().startswith("selective(") and "core" not in text.lower():
         return (Recompute.FULL,)  # some whole layers again: nearer to full than to the core alone
     return (known[word],) if word in known else (Recompute.NONE, Recompute.SELECTIVE, Recompute.FULL)
+
+
+def _sequence_parallel(row: PublishedRow, tensor: int | None) -> tuple[bool, ...]:
+    """As stated; without tensor parallelism there is nothing to spread, whatever is stated."""
+    stated = {"y": (True,), "n": (False,)}.get(row.sp[:1].lower(), (False, True))
+    return (False,) if tensor == 1 else stated
 
 
 def _flash(row: PublishedRow) -> bool:
