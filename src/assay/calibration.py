@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
 from assay.result import Evidence
 
@@ -38,11 +38,10 @@ class Calibration:
     """Constants for one accelerator (or class of them) with the spread of what they left unexplained."""
 
     name: str
-    applies_to: str  # accelerator name, architecture class, or "all"
+    applies_to: str  # accelerator name, class and maker ("gpu AMD"), architecture class, or "all"
     evidence: Evidence
     constants: Mapping[str, float]  # name in Constants -> value; what is absent keeps the broader class's value
     residual_ln: float  # 90 % half-width of ln(measured/predicted) on data not used for the fit
     rows: int = 0  # measured results it was fitted on
     sources: tuple[str, ...] = ()
     at_bound: tuple[str, ...] = ()  # constants that ended at their limit: a model term is missing
-    settings: Mapping[str, str] = field(default_factory=dict)

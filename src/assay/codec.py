@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from assay.errors import InputError, did_you_mean
 from assay.files import Raw, read_csv, read_json, read_toml
-from assay.units import parse, suffix
+from assay.units import parse, suffix, unit_of
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -153,9 +153,7 @@ def _value(value: object, hint: Any, where: str, path: str, ledger: _Ledger | No
 def _number(value: object, path: str, where: str) -> float | None:
     if value is None:
         return None
-    unit = suffix(path.partition(".")[0]) or suffix(
-        path.rpartition(".")[2]
-    )  # peak_flop_per_s.bf16, offers[0].price_usd
+    unit = unit_of(path)
     if isinstance(value, (str, int, float)):
         try:
             number = parse(value, unit)

@@ -9,7 +9,7 @@ from typing import Literal
 from assay import stats
 from assay.errors import InputError, did_you_mean
 from assay.run import Case, Run
-from assay.summary import TIME
+from assay.summary import times_of
 
 # A host that did nothing but run the same thing twice differs by about this much; below it nothing is proven.
 FLOOR = 0.05
@@ -81,7 +81,7 @@ def compare(old: Run, new: Run, allow: Iterable[str] = ()) -> Comparison:
         told = "; ".join(str(difference) for difference in unlike)
         hint = "if that is what you test, add " + " ".join(f"--allow {d.key}" for d in unlike)
         raise InputError(f"these runs are unlike: {told}", hint=hint)
-    before, after = _times(old), _times(new)
+    before, after = times_of(old), times_of(new)
     names = [name for name in before if name in after]
     if not names:
         raise InputError("these runs have no case in common", hint="measure the same cases in both")
@@ -170,14 +170,6 @@ def _permitted(allow: list[str], found: list[Difference]) -> set[str]:
         )
         raise InputError(f'"{unknown[0]}" does not differ between these runs', where="--allow", hint=hint)
     return set(allow)
-
-
-def _times(run: Run) -> dict[str, list[float]]:
-    times: dict[str, list[float]] = {}
-    for sample in run.samples:
-        if sample.metric == TIME and not sample.warmup:
-            times.setdefault(sample.case, []).append(sample.value)
-    return times
 
 
 def _word(value: object) -> str:

@@ -9,7 +9,7 @@ AssayError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _LONGEST = 1000  # what is longer is not a sentence, but what somebody's file was full of
 
@@ -62,7 +62,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     >>> did_you_mean("bandwith", ["bandwidth", "power"])
     'did you mean "bandwidth"?'
     """
-    found = nearest(name, known)
+    return perhaps(nearest(name, known))
+
+
+def perhaps(found: Sequence[str]) -> str:
+    """Near misses that somebody found, as a hint; nothing where there are none."""
     return "did you mean " + " or ".join(f'"{match}"' for match in found) + "?" if found else ""
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 # More than any model or machine has: beyond it a cell is a slip of the pen, and no formula is asked.
 _MOST = {
-    "params_b": 1e6, "active_params_b": 1e6, "layers": 10_000, "hidden": 10**7, "heads": 10**5, "kv_heads": 10**5,
+    "params_b": 1e6, "layers": 10_000, "hidden": 10**7, "heads": 10**5, "kv_heads": 10**5,
     "ffn_hidden": 10**8, "vocab": 10**8, "seq_len": 10**8, "experts": 10**5, "topk": 10**5, "n_accel": 10**6,
     "accel_per_node": 10**5, "dp": 10**6, "zero_stage": 3, "tp": 10**5, "pp": 10**5, "vp": 10**5, "cp": 10**5,
     "ep": 10**5, "micro_batch": 10**6, "global_batch": 10**8,
@@ -31,7 +31,6 @@ class PublishedRow:
     provenance: str = ""
     date: str = ""
     params_b: float | None = None
-    active_params_b: float | None = None
     layers: int | None = None
     hidden: int | None = None
     heads: int | None = None

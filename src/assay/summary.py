@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from assay import stats
@@ -50,14 +51,18 @@ class CaseSummary:
 
 def summarise(run: Run) -> tuple[CaseSummary, ...]:
     """Every case of a run that was timed, in the run's order."""
+    times = times_of(run)
+    dropped = Counter(s.case for s in run.samples if s.metric == TIME and s.warmup)
+    return tuple(_one(case, times[case.name], dropped[case.name]) for case in run.cases if case.name in times)
+
+
+def times_of(run: Run) -> dict[str, list[float]]:
+    """The times of each case that count: warm-up left out, in the order they were taken."""
     times: dict[str, list[float]] = {}
-    dropped: dict[str, int] = {}
     for sample in run.samples:
-        if sample.metric == TIME and sample.warmup:
-            dropped[sample.case] = dropped.get(sample.case, 0) + 1
-        elif sample.metric == TIME:
+        if sample.metric == TIME and not sample.warmup:
             times.setdefault(sample.case, []).append(sample.value)
-    return tuple(_one(case, times[case.name], dropped.get(case.name, 0)) for case in run.cases if case.name in times)
+    return times
 
 
 def _one(case: Case, times: list[float], dropped: int) -> CaseSummary:

@@ -90,6 +90,15 @@ def suffix(name: str) -> str:
     return ""
 
 
+def unit_of(key: str) -> str:
+    """The unit of a value by its dotted key: that of a table's own name, else of the field inside it.
+
+    >>> unit_of("peak_flop_per_s.bf16"), unit_of("offers[0].price_usd"), unit_of("vendor")
+    ('flop_per_s', 'usd', '')
+    """
+    return suffix(key.partition(".")[0]) or suffix(key.rpartition(".")[2])
+
+
 def dimension(unit: str) -> Dimension:
     """The dimension a suffix stands for, as sorted exponents; raises KeyError for an unknown suffix.
 
@@ -254,5 +263,11 @@ def _money(value: float, unit: str, digits: int) -> str:
         "usd_per_token": (1e6, "/M tokens"), "usd_per_tokens": (1e6, "/M tokens"), "usd_per_byte": (1e12, "/TB"),
     }.get(unit, (1.0, "".join(f"/{_PRINTED.get(word, word)}" for word in unit.split("_per_")[1:])))  # fmt: skip
     amount = value * factor
-    text = f"{abs(amount):,.2f}" if 0.1 <= abs(amount) < 1000 else _round(abs(amount), max(digits, 3))
-    return f"{'-' if amount < 0 else ''}${text}{per}"
+    return f"{'-' if amount < 0 else ''}${_cents(abs(amount), max(digits, 3))}{per}"
+
+
+def _cents(amount: float, digits: int) -> str:
+    """With cents where people pay in them; below a dollar a third digit where it says something."""
+    if 1 <= amount < 1000:
+        return f"{amount:.2f}"
+    return f"{amount:.3f}".removesuffix("0") if 0.1 <= amount < 1 else _round(amount, digits)

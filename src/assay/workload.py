@@ -21,7 +21,6 @@ class Workload:
     global_batch: int  # sequences (or samples) per optimizer step
     target_tokens: float | None = None  # None: the answer is a rate, not a duration
     precision: str = "bf16"  # of the matrix multiplications
-    data_bytes_per_sample: float | None = None
 
     def __post_init__(self) -> None:
         if self.seq_len < 1 or self.global_batch < 1:

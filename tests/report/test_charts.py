@@ -51,9 +51,13 @@ POINTS = st.builds(
 
 
 @settings(max_examples=60, deadline=None)
-@given(found=st.lists(results(), max_size=4), parity=st.lists(POINTS, max_size=4), tie=st.lists(TEXT, max_size=3))
+@given(
+    found=st.lists(results(), max_size=4),
+    parity=st.lists(POINTS, max_size=4),
+    tie=st.lists(st.integers(0, 5), max_size=3),
+)
 def test_any_numbers_and_names_give_charts_that_are_json(
-    found: list[Result], parity: list[ParityPoint], tie: list[str]
+    found: list[Result], parity: list[ParityPoint], tie: list[int]
 ) -> None:
     study = Study(title="t", created="", results=tuple(found), parity=tuple(parity), ties=(tuple(tie),))
     for section in sections(study, options(study)):
@@ -69,6 +73,13 @@ def test_every_option_has_a_label_of_its_own(names: list[str]) -> None:
     labels = [o.label for o in options(Study(title="t", created="", results=found))]
     assert len(set(labels)) == len(names)
     assert all(label.isprintable() for label in labels)
+
+
+def test_one_node_that_ties_says_nothing_of_a_cluster_of_the_same_system() -> None:
+    node, cluster = BASE, replace(BASE, system=replace(BASE.system, nodes=8))
+    other = replace(BASE, system=replace(BASE.system, name="other"))
+    study = Study(title="t", created="", results=(node, cluster, other), ties=((0, 2),))
+    assert [bool(option.tied) for option in options(study)] == [True, False, True]
 
 
 @given(low=st.floats(1e-9, 1e15), factor=st.floats(1.01, 1e12), most=st.integers(2, 9))

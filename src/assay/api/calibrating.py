@@ -125,14 +125,15 @@ def _vendor(base: Calibration, maker: str, members: Sequence[Calibration]) -> Ca
 
 
 def _device(base: Calibration, whole: Fit, observed: Sequence[Observed], left_out: Array, device: str) -> Calibration:
-    mine = [i for i, o in enumerate(observed) if o.device == device]
-    sources = {_publisher(observed[i].source) for i in mine}
-    # One source cannot say how far another would be off: then the class's spread stands.
-    spread = spread_ln(left_out[mine]) if len(sources) > 1 else base.residual_ln
+    publishers = {d: {_publisher(o.source) for o in observed if o.device == d} for d in whole.devices}
+    # One publisher cannot say how far another would be off; those of the class's other accelerators can.
+    alike = {device} if len(publishers[device]) > 1 else {d for d in publishers if len(publishers[d]) > 1}
+    unseen = left_out[[o.device in alike for o in observed]]
     evidence: Evidence = "B"
     return replace(
         base, name=f"{device}-published", applies_to=device, evidence=evidence, constants=dict(whole.devices[device]),
-        residual_ln=max(0.1, spread), rows=len(mine), sources=tuple(sorted(sources)), at_bound=(),
+        residual_ln=max(0.1, spread_ln(unseen)) if len(unseen) else base.residual_ln,
+        rows=sum(o.device == device for o in observed), sources=tuple(sorted(publishers[device])), at_bound=(),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from assay import catalog
 from assay.api.predicting import calibrated
 from assay.calibration import Calibration
-from assay.catalog import models
+from assay.catalog import Folders, models
 from assay.codec import decode
 from assay.errors import InputError
 from assay.files import read_csv
@@ -22,7 +22,6 @@ from assay.predict.calibrated import Calibrated
 from assay.predict.figures import metric_of
 from assay.published import REQUIRED, Checked, PublishedRow
 
-Folders = Sequence[Path]
 _NAMES = {f.name for f in fields(PublishedRow)}
 
 

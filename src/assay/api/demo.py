@@ -72,7 +72,7 @@ def _measure(out: Path, python: str | None, tell: Tell, speed: float) -> tuple[t
         folders.append(folder)
         settled = sum(case.steady for case in run.cases)
         tell(f"      {len(run.cases)} cases, {settled} settled · {folder}")
-        for warning in run.warnings[:2]:
+        for warning in sorted(run.warnings, key=lambda text: not text.startswith("contended"))[:2]:
             tell(f"      note: {warning}")
         if run.stopped == "interrupted":
             raise KeyboardInterrupt

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import inf
 from pathlib import Path
 
 from assay import catalog
 from assay.calibration import Calibration
+from assay.catalog import Folders
 from assay.catalog.calibrations import calibrations as _calibrations
 from assay.errors import InputError, did_you_mean
 from assay.hardware import DTYPES, System
@@ -22,8 +23,6 @@ from assay.predict.search import search as _search
 from assay.result import Result
 from assay.units import show
 from assay.workload import Task, Workload
-
-Folders = Sequence[Path]
 
 
 def workload(

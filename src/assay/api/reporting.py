@@ -55,8 +55,9 @@ def prediction_study(ranked: Ranked, *, title: str, question: str, runs: Sequenc
     """A ranking, this machine and the check of its calibration as one study."""
     return Study(
         title=title, created=now(), question=question, rank_by=ranked.metric, results=ranked.results,
-        ties=_tie_labels(ranked), refused=ranked.refused, machine=measured(runs), parity=parity(host) if host else (),
-        facts=provenance(ranked.results), tool=tool(), next_steps=next_steps(ranked),
+        ties=(ranked.tied,) if ranked.tied else (), refused=ranked.refused, machine=measured(runs),
+        parity=parity(host) if host else (), facts=provenance(ranked.results), tool=tool(),
+        next_steps=next_steps(ranked),
     )  # fmt: skip
 
 
@@ -114,16 +115,6 @@ def now() -> str:
 def tool() -> str:
     """Name and version of what wrote a report."""
     return f"assay {version('assay')}"
-
-
-def _tie_labels(ranked: Ranked) -> tuple[tuple[str, ...], ...]:
-    names = tuple(_label(ranked, i) for i in ranked.tied)
-    return (names,) if len(names) > 1 else ()
-
-
-def _label(ranked: Ranked, place: int) -> str:
-    system = ranked.results[place].system
-    return system.name + (f" × {system.nodes}" if system.nodes > 1 else "")
 
 
 def _run_folder(path: Path | str) -> list[Path]:

@@ -1,7 +1,7 @@
 """What can be compared: accelerators, links, systems, storage and prices as data, every value with its source.
 
 A folder of your own (`--catalog DIR`, or $ASSAY_CATALOG) with the same rooms (accelerators/, links/, systems/,
-storage/, prices/, models/) adds to it; a file of the same name replaces ours.
+storage/, prices/, models/, calibrations/) adds to it; a file of the same name replaces ours.
 """
 
 from __future__ import annotations

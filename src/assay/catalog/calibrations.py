@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from assay.calibration import CONSTANTS, Calibration
-from assay.catalog.shelf import Folders
+from assay.catalog.shelf import Folders, user_folders
 from assay.codec import decode, read_toml
 from assay.errors import InputError, did_you_mean
 
@@ -15,7 +15,7 @@ _BUILT_IN = Path(__file__).parent.parent / "data" / "calibrations"
 
 def calibrations(folders: Folders = ()) -> tuple[Calibration, ...]:
     """Every calibration, ours first; a later one of the same reach wins."""
-    rooms = [Path(folder) / "calibrations" for folder in folders]
+    rooms = [folder / "calibrations" for folder in user_folders(folders)]
     return (*_shipped(), *(calibration(path) for room in rooms for path in sorted(room.glob("*.toml"))))
 
 
@@ -40,8 +40,6 @@ def write(found: Calibration, path: Path) -> None:
     lines += [f'evidence = "{found.evidence}"', f"residual_ln = {found.residual_ln:.4g}", f"rows = {found.rows}"]
     lines += [f"sources = {_strings(found.sources)}", f"at_bound = {_strings(found.at_bound)}", "", "[constants]"]
     lines += [f"{name} = {value:.4g}" for name, value in found.constants.items()]
-    if found.settings:
-        lines += ["", "[settings]", *(f'{key} = "{value}"' for key, value in found.settings.items())]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -14,7 +14,7 @@ from assay.catalog.match import Match
 from assay.catalog.prices import offers_of
 from assay.catalog.shelf import Folders, Kind, Stamp, files, names, read, stamp
 from assay.codec import Fact, Raw, decode_sourced
-from assay.errors import InputError, did_you_mean, nearest
+from assay.errors import InputError, did_you_mean, nearest, perhaps
 from assay.hardware import Accelerator, Link, Storage, System
 
 KINDS: tuple[Kind, ...] = ("accelerator", "system", "link", "storage")
@@ -171,8 +171,7 @@ def near(name: str, kinds: tuple[Kind, ...] = KINDS, folders: Folders = ()) -> l
 
 
 def _unknown(name: str, what: str, kinds: tuple[Kind, ...], folders: Folders) -> InputError:
-    hits = near(name, kinds, folders)
-    hint = "did you mean " + " or ".join(f'"{hit}"' for hit in hits) + "?" if hits else "see assay catalog"
+    hint = perhaps(near(name, kinds, folders)) or "see assay catalog"
     return InputError(f'"{name[:100]}" is not {what} known here', hint=hint)
 
 

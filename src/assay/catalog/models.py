@@ -12,12 +12,10 @@ from typing import Final
 
 from assay.catalog.hf_keys import Keys
 from assay.catalog.huggingface import from_config, read_config
-from assay.catalog.shelf import Stamp, stamp
+from assay.catalog.shelf import Folders, Stamp, stamp, user_folders
 from assay.codec import Fact, Raw, Source, decode, read_toml
 from assay.errors import InputError, did_you_mean
 from assay.model import ConvShape, DlrmShape, Model, TransformerShape
-
-Folders = Sequence[str | Path]
 
 _BUILT_IN: Final = Path(__file__).parents[1] / "data" / "models"
 _KNOWN: Final = ("schema", "kind", "name", "aliases", "family", "published_params", "sourced_by", "source", "config",
@@ -81,13 +79,8 @@ def _untuned(name: str) -> str:
 
 def _files(folders: Folders) -> list[Path]:
     """Our files and those in the `models` room of a user's catalog folders; theirs replace ours of the same name."""
-    listed = [part for part in os.environ.get("ASSAY_CATALOG", "").split(os.pathsep) if part]
-    found = {path.stem: path for path in sorted(_BUILT_IN.glob("*.toml"))}
-    for folder in (Path(part) for part in (*listed, *folders)):
-        if not folder.is_dir():
-            raise InputError("no such catalog folder", where=str(folder), hint="models lie in a folder models/ in it")
-        found |= {path.stem: path for path in sorted(folder.glob("models/*.toml"))}
-    return list(found.values())
+    rooms = [_BUILT_IN, *(folder / "models" for folder in user_folders(folders))]
+    return list({path.stem: path for room in rooms for path in sorted(room.glob("*.toml"))}.values())
 
 
 def _find(name: str, files: Sequence[Path]) -> Path:

@@ -27,7 +27,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 def files(kind: Kind, folders: Folders = ()) -> dict[str, Path]:
     """The file of each name. A user's file of the same name replaces ours; two user files of one name are refused."""
     theirs: dict[str, Path] = {}
-    for folder in _user_folders(folders):
+    for folder in user_folders(folders):
         for name, path in _listed(folder / ROOMS[kind]).items():
             if name in theirs:
                 raise InputError(
@@ -56,7 +56,8 @@ def stamp(path: Path) -> Stamp:
     return (status.st_mtime_ns, status.st_size)
 
 
-def _user_folders(folders: Folders) -> list[Path]:
+def user_folders(folders: Folders) -> list[Path]:
+    """The folders of $ASSAY_CATALOG and those named beside it, each once; one that is not there is refused."""
     listed = [part for part in os.environ.get("ASSAY_CATALOG", "").split(os.pathsep) if part]
     found = list(dict.fromkeys(Path(folder).resolve() for folder in (*listed, *folders)))
     for folder in found:

@@ -12,7 +12,7 @@ from assay.cli.output import Row, emit, format_option, say
 
 if TYPE_CHECKING:
     from assay.calibration import Calibration
-    from assay.predict.host import Checked
+    from assay.predict.host import CheckedShape
 
 
 @click.command()
@@ -70,7 +70,7 @@ def _at_bound(calibration: Calibration) -> None:
         say(f"{calibration.name}: {', '.join(calibration.at_bound)} ended at a limit: a model term is missing.")
 
 
-def _shape(point: Checked) -> Row:
+def _shape(point: CheckedShape) -> Row:
     from assay.units import show
 
     return {

@@ -12,8 +12,8 @@ from assay.catalog.load import kind_of, near
 from assay.catalog.shelf import files, read
 from assay.cli.output import Row
 from assay.codec import Fact, encode
-from assay.errors import InputError
-from assay.units import show, suffix
+from assay.errors import InputError, nearest, perhaps
+from assay.units import show, suffix, unit_of
 
 if TYPE_CHECKING:
     from assay.catalog import Quote
@@ -82,15 +82,9 @@ def _known(name: str, folders: Sequence[str]) -> tuple[str, str]:
     try:
         return "model", model(name, _paths(folders)).name
     except InputError:
-        hits = [*near(name, folders=folders), *_near_models(name, models(_paths(folders)))]
-    hint = "did you mean " + " or ".join(f'"{hit}"' for hit in hits[:4]) + "?" if hits else "see assay catalog"
+        hits = [*near(name, folders=folders), *nearest(name[:100], models(_paths(folders)), count=2)]
+    hint = perhaps(hits[:4]) or "see assay catalog"
     raise InputError(f'"{name[:100]}" is not in the catalog', hint=hint)
-
-
-def _near_models(name: str, known: Mapping[str, object]) -> list[str]:
-    from assay.errors import nearest
-
-    return nearest(name[:100], known, count=2)
 
 
 def _facts(kind: str, own: str, folders: Sequence[str]) -> Mapping[str, Fact]:
@@ -169,7 +163,7 @@ def _label(key: str) -> str:
 def _shown(key: str, value: float | str | bool | None) -> str:
     if isinstance(value, (str, bool)) or value is None:
         return "" if value is None else str(value)
-    unit = suffix(key.partition(".")[0]) or suffix(key.rpartition(".")[2])
+    unit = unit_of(key)
     if unit == "usd_per_byte_per_s":
         return f"{show(value * _MONTH_S, 'usd_per_byte')}/month"
     if unit == "hz":

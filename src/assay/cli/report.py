@@ -16,7 +16,7 @@ from assay.cli.output import say
     help="Where to write it; an existing file is replaced.",
 )  # fmt: skip
 def report(paths: tuple[Path, ...], out: Path) -> None:
-    """One self-contained HTML file from runs and study folders.
+    """One self-contained HTML file from runs.
 
     PATH is a run (a folder under ./runs, or its id) or a folder that holds runs. The file asks nothing of any network
     and can be read with JavaScript off.

@@ -68,20 +68,20 @@ def _print(checked: Sequence[Checked], scores: Mapping[str, Sequence[Score]], wo
 
     furthest = [_worst(row) for row in _furthest(checked)[:worst]]
     if fmt == "csv":  # one table: the scores, or the rows that were asked for
-        numbers = [{"by": name, **_numbers(s, checked, name)} for name, found in scores.items() for s in found]
+        numbers = [{"by": name, **_numbers(s)} for name, found in scores.items() for s in found]
         emit(furthest or numbers, fmt)
         return
     for name, found in scores.items() if any(scores.values()) else ():
-        section(f"By {name}", [_words(name, s, checked) for s in found], [name], fmt)
+        section(f"By {name}", [_words(name, s) for s in found], [name], fmt)
     if furthest:
         section("Furthest off", furthest, ["id"], fmt)
 
 
-def _words(name: str, s: Score, checked: Sequence[Checked]) -> Row:
+def _words(name: str, s: Score) -> Row:
     return {
         name: s.group,
         "n": s.n,
-        "mean |error|": _percent(_mean_error(checked, name, s.group)),
+        "mean |error|": _percent(s.mean_error),
         "median |ln|": f"{s.median_ln:.2f}",
         "p90 |ln|": f"{s.p90_ln:.2f}",
         "bias": _signed(math.exp(s.bias_ln) - 1),
@@ -90,21 +90,12 @@ def _words(name: str, s: Score, checked: Sequence[Checked]) -> Row:
     }
 
 
-def _numbers(s: Score, checked: Sequence[Checked], name: str) -> dict[str, object]:
+def _numbers(s: Score) -> dict[str, object]:
     """One score under the names that programs rely on."""
     return {
-        "group": s.group, "n": s.n, "mean_error": _mean_error(checked, name, s.group), "median_ln": s.median_ln,
+        "group": s.group, "n": s.n, "mean_error": s.mean_error, "median_ln": s.median_ln,
         "p90_ln": s.p90_ln, "bias_ln": s.bias_ln, "rank": s.rank, "coverage": s.coverage,
     }  # fmt: skip
-
-
-def _mean_error(checked: Sequence[Checked], name: str, group: str) -> float:
-    """Mean of |predicted/measured - 1|: how people say it, though it forgives predictions that are too low."""
-    from assay.predict.score import by_accelerator, by_source
-
-    key = by_source if name == "source" else by_accelerator
-    ratios = [r.predicted / r.measured for r in checked if r.predicted and key(r) == group]
-    return math.fsum(abs(ratio - 1) for ratio in ratios) / len(ratios)
 
 
 def _full(row: Checked) -> dict[str, object]:
@@ -124,7 +115,7 @@ def _summary(checked: Sequence[Checked]) -> dict[str, object]:
     return {
         "n": len(checked), "predicted": told, "skipped": len(checked) - told,
         **{f"by_{name}": [
-            {key: _finite(value) for key, value in _numbers(s, checked, name).items()} for s in found
+            {key: _finite(value) for key, value in _numbers(s).items()} for s in found
         ] for name, found in scores.items()},
         "skipped_by_reason": [{"reason": reason, "n": len(rows)} for reason, rows in reasons(checked)],
     }  # fmt: skip

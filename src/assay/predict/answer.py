@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from assay.hardware import System
-from assay.plan import Plan, Recompute
+from assay.plan import Plan
 from assay.predict import cost, estimate, layers
 from assay.predict.calibrated import MEMORY_LN, Calibrated
 from assay.predict.families.transformer import model_flop_per_token
@@ -122,13 +122,13 @@ def _values(
     timed = {
         "step_s": step, "tokens_per_s": rate, "device_tokens_per_s": rate / system.accelerators,
         "samples_per_s": job.global_batch / step, "device_flop_per_s": achieved, "mfu": achieved / peak,
-        "hfu": _executed(plan) * achieved / peak,
+        "hfu": estimate.executed(plan) * achieved / peak,
     }  # fmt: skip
-    values = {name: _value(mean, half, calibrated) for name, mean in timed.items()}
+    values = {name: calibrated.value(mean, half) for name, mean in timed.items()}
     for share in ("mfu", "hfu"):
         v = values[share]
         values[share] = replace(v, high=max(v.mean, min(v.high, 1.0)))  # nothing runs above its peak
-    memory = _value(peak_bytes, MEMORY_LN, calibrated)
+    memory = calibrated.value(peak_bytes, MEMORY_LN)
     room = estimate.capacity_bytes(system)
     values["peak_memory_bytes"] = memory
     values["headroom_bytes"] = Value(
@@ -152,13 +152,4 @@ def _to_target(
         "capex_usd": (cost.capex_usd(system), 0.0),
         "time_to_train_s": (duration if job.target_tokens else None, half),
     }
-    return {name: _value(mean, width, calibrated) for name, (mean, width) in known.items() if mean is not None}
-
-
-def _executed(plan: Plan) -> float:
-    return 4.0 / 3.0 if int(np.asarray(plan.recompute).ravel()[0]) == Recompute.FULL else 1.0
-
-
-def _value(mean: float, half_ln: float, calibrated: Calibrated) -> Value:
-    grow = math.exp(half_ln)
-    return Value(mean=mean, low=mean / grow, high=mean * grow, evidence=calibrated.evidence)
+    return {name: calibrated.value(mean, width) for name, (mean, width) in known.items() if mean is not None}

@@ -27,9 +27,9 @@ class Calibrated:
     residual_ln: float = _DATASHEET_LN
     sources: tuple[str, ...] = ()
 
-    def value(self, mean: float, *, widen: float = 1.0) -> Value:
-        """A predicted figure with its 90 % interval, symmetric in the logarithm."""
-        grow = math.exp(self.residual_ln * widen)
+    def value(self, mean: float, half_ln: float | None = None) -> Value:
+        """A predicted figure with its 90 % interval, symmetric in the logarithm: ± `half_ln`, or what was earned."""
+        grow = math.exp(self.residual_ln if half_ln is None else half_ln)
         return Value(mean=mean, low=mean / grow, high=mean * grow, evidence=self.evidence)
 
 

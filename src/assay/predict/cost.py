@@ -40,11 +40,7 @@ def purchase_offer(system: System) -> Offer | None:
 
 
 def rent_usd(system: System, duration_s: float) -> float | None:
-    """Accelerator-hours × the asked price; None when nobody names one.
-
-    >>> rent_usd.__name__
-    'rent_usd'
-    """
+    """Accelerator-hours × the asked price; None when nobody names one."""
     offer = rent_offer(system)
     return None if offer is None or offer.price_usd_per_s is None else offer.price_usd_per_s * system.paid * duration_s
 
@@ -68,6 +64,5 @@ def purchase_usd(
 
 def offers_used(system: System) -> Sequence[str]:
     """Where the prices of an answer come from, in words."""
-    rent, buy = rent_offer(system), purchase_offer(system)
-    said = [f"rent: {o.provider} {o.term}, {o.date}" for o in (rent,) if o]
-    return [*said, *(f"purchase: {o.provider} {o.term}, {o.date}" for o in (buy,) if o)]
+    found = {"rent": rent_offer(system), "purchase": purchase_offer(system)}
+    return [f"{what}: {o.provider} {o.term}, {o.date}" for what, o in found.items() if o]

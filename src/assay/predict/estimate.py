@@ -34,10 +34,6 @@ class Priced:
     peak_memory_bytes: Array
     power_w: Array | None  # None: the system's power is unknown
 
-    def fits(self, capacity_bytes: float) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-        """Which plans stay inside this much memory."""
-        return self.peak_memory_bytes <= capacity_bytes
-
 
 def shape_of(job: Workload) -> TransformerShape:
     """The transformer shape of a job, or a plain refusal."""
@@ -191,6 +187,14 @@ def layer_step_s(job: Workload, system: System, plan: Plan, constants: Constants
     )
     again = {Recompute.FULL: forward, Recompute.SELECTIVE: core}.get(Recompute(int(plan.recompute)), 0.0)
     return forward, backward + again
+
+
+def executed(plan: Plan) -> float:
+    """FLOP executed for each model FLOP of one plan: 4/3 where every layer's forward pass runs twice.
+
+    What selective recomputation adds is a few per cent (Korthikanti et al. 2022, §5) and is not counted.
+    """
+    return 4.0 / 3.0 if int(np.asarray(plan.recompute).ravel()[0]) == Recompute.FULL else 1.0
 
 
 def kept_per_layer_bytes(job: Workload, plan: Plan) -> float:

@@ -88,8 +88,7 @@ def _model_tflops(case: Case, plan: Plan, step_s: float) -> float:
 
 
 def _hardware_tflops(case: Case, plan: Plan, step_s: float) -> float:
-    again = {Recompute.FULL: 4.0 / 3.0}.get(Recompute(int(plan.recompute)), 1.0)
-    return again * _model_tflops(case, plan, step_s)
+    return estimate.executed(plan) * _model_tflops(case, plan, step_s)
 
 
 _METRICS = {

@@ -38,7 +38,7 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class CheckedShape:
     """One measured shape beside the prediction of it; `held_out` shapes took no part in the fit."""
 
     case: str
@@ -61,7 +61,7 @@ class Host:
 
     accelerator: Accelerator
     calibration: Calibration
-    points: tuple[Checked, ...]
+    points: tuple[CheckedShape, ...]
 
     @property
     def held_out_ln(self) -> float:
@@ -72,8 +72,8 @@ class Host:
 def calibrate_host(shapes: Sequence[CaseSummary], rates: Rates, *, runs: Sequence[str] = ()) -> Host:
     """Fit on every second shape (by work), predict the others. Raises InputError when too few shapes settled.
 
-    The peak of each dtype is taken from the best rate seen on the half that is fitted, as nine tenths of it: what a
-    CPU's cores reach together is seldom public.
+    A shape's time is its fastest sample: what the machine does when its neighbours leave it alone. The best rate on
+    the half that is fitted counts as nine tenths of a dtype's peak: what a CPU's cores reach together is seldom public.
     """
     usable = sorted(_usable(shapes), key=lambda s: (s.dtype, s.case.flop or 0.0))
     if len(usable) < _FEWEST:
@@ -84,7 +84,7 @@ def calibrate_host(shapes: Sequence[CaseSummary], rates: Rates, *, runs: Sequenc
     learn, test = usable[::2], usable[1::2]
     chip = _chip(learn, rates)
     found = _best_fit([_observed(s, chip) for s in learn])
-    ends = [math.log(seconds(s, chip, found.constants) / s.time_s) for s in test if s.dtype in chip.peak_flop_per_s]
+    ends = [math.log(seconds(s, chip, found.constants) / s.best_s) for s in test if s.dtype in chip.peak_flop_per_s]
     half = spread_ln(np.array(ends)) if ends else 0.5
     calibration = Calibration(
         name=NAME, applies_to=NAME, evidence="A", residual_ln=max(half, 0.02), rows=len(learn), sources=tuple(runs),
@@ -114,14 +114,14 @@ def _best_fit(learn: Sequence[Observed]) -> Fit:
 def seconds(shape: CaseSummary, chip: Accelerator, constants: Constants) -> float:
     """Predicted time of one matrix multiply on its own: the roofline's, and one launch."""
     m, n, k = (float(x) for x in shape.case.shape)
-    op = matmul(shape.name, "forward", m, n, k, {"fp64": 8.0, "int8": 1.0}.get(shape.dtype, bytes_of(shape.dtype)))
+    op = matmul(shape.name, "forward", m, n, k, 1.0 if shape.dtype == "int8" else bytes_of(shape.dtype))
     return float(op_seconds(op, chip, shape.dtype, constants)) + constants.launch_s
 
 
 def _chip(learn: Sequence[CaseSummary], rates: Rates) -> Accelerator:
     peaks: dict[str, float] = {}
     for s in learn:
-        peaks[s.dtype] = max(peaks.get(s.dtype, 0.0), (s.rate or 0.0) / _BEST_SHARE)
+        peaks[s.dtype] = max(peaks.get(s.dtype, 0.0), (s.case.flop or 0.0) / s.best_s / _BEST_SHARE)
     return Accelerator(
         name=NAME, vendor="", architecture="cpu", peak_flop_per_s=peaks, memory_bytes=rates.memory_bytes,
         bandwidth_bytes_per_s=rates.bandwidth_bytes_per_s, compute_units=rates.threads, on_chip_bytes=rates.cache_bytes,
@@ -133,12 +133,12 @@ def _observed(shape: CaseSummary, chip: Accelerator) -> Observed:
     def ln_predicted(trial: Constants) -> float:
         return math.log(seconds(shape, chip, trial))
 
-    return Observed(ln_measured=math.log(shape.time_s), ln_predicted=ln_predicted, source=shape.name, device=NAME)
+    return Observed(ln_measured=math.log(shape.best_s), ln_predicted=ln_predicted, source=shape.name, device=NAME)
 
 
-def _checked(shape: CaseSummary, chip: Accelerator, constants: Constants, half: float, held_out: bool) -> Checked:
+def _checked(shape: CaseSummary, chip: Accelerator, constants: Constants, half: float, held_out: bool) -> CheckedShape:
     mean, grow = seconds(shape, chip, constants), math.exp(half)
-    return Checked(
-        case=shape.name, dtype=shape.dtype, measured_s=shape.time_s, predicted_s=mean, low_s=mean / grow,
+    return CheckedShape(
+        case=shape.name, dtype=shape.dtype, measured_s=shape.best_s, predicted_s=mean, low_s=mean / grow,
         high_s=mean * grow, held_out=held_out,
     )  # fmt: skip

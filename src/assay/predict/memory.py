@@ -80,8 +80,8 @@ def activation_columns(job: Workload, shape: TransformerShape, layout: transform
 def memory_parts(job: Held, shape: TransformerShape, constants: Constants) -> dict[str, Array]:
     """Bytes on the fullest device by part; the sum is the peak.
 
-    A first stage keeps the activations of min(m, p) micro-batches, 1 + (p-1)/(p·v) times as many when interleaved
-    (Narayanan et al. 2021, §2.2); the last keeps one, and the logits.
+    A first stage keeps the activations of min(m, p) micro-batches (Narayanan et al. 2021, §2.2), 1 + (p-1)/(p·v)
+    times as many when interleaved (Korthikanti et al. 2022, §4.2.3); the last keeps one, and the logits.
     """
     p, v, zero, kept, head = job.pipeline, job.virtual, job.zero_stage, job.columns["kept"], job.columns["head"]
     first, last, alone = job.first, job.last, p == 1

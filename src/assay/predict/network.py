@@ -30,13 +30,11 @@ class Fabric:
 
 
 def fabric(system: System, constants: Constants) -> Fabric:
-    """A system's links with what collectives reach of them; the innermost domain that holds several devices counts."""
+    """A system's innermost and outermost link with what collectives reach of them; levels between are passed over."""
     inner = system.links[0] if system.links else _NO_LINK
     outer = system.links[-1] if system.links else _NO_LINK
     single = len(system.links) < 2
     domain = inner.domain or system.accelerators
-    if single and inner.domain is None and system.count_per_node > 1:
-        domain = system.accelerators
     return Fabric(
         domain=max(1, min(domain, system.accelerators)),
         inner_bytes_per_s=inner.bandwidth_bytes_per_s * constants.inner_link,

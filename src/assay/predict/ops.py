@@ -27,7 +27,6 @@ class Op:
     bytes: Number = 0.0  # moved between the device's memory and its compute units
     shape: tuple[Number, Number, Number] | None = None  # matmul: M × K times K × N
     message_bytes: Number = 0.0  # collectives: size of the whole buffer
-    group: Literal["", "tensor", "context", "pipeline", "data"] = ""
     launches: float = 1.0  # kernels this stands for
     repeats: float = 1.0  # equal operations in a row
 

@@ -14,6 +14,7 @@ import numpy as np
 from assay.calibration import Constants
 from assay.hardware import Accelerator, System
 from assay.predict.layers import COMPUTE, TERMS, Columns
+from assay.predict.memory import GRADIENT_BYTES, WEIGHT_BYTES
 from assay.predict.network import Fabric, Gather, p2p_seconds
 from assay.predict.ops import Array
 
@@ -74,7 +75,7 @@ def weight_streaming(job: Job, system: System, net: Fabric, constants: Constants
     m, depth = job.micro_batches, job.layers
     compute = {term: m * depth * job.columns[term] for term in COMPUTE}
     # Out of the store once forward and once backward, gradients back once: two bytes a parameter each way.
-    streamed = m * 3.0 * 2.0 * job.layer_parameters * depth / rate
+    streamed = m * 3.0 * WEIGHT_BYTES * job.layer_parameters * depth / rate
     terms = compute | {"head": m * job.columns["head"]}
     terms["streaming"] = np.maximum(0.0, streamed - sum(compute.values(), np.zeros(())))
     terms["data"] = np.where(job.data > 1, net.outer_latency_s * np.log2(np.maximum(job.data, 2.0)) * depth, 0.0)
@@ -113,7 +114,7 @@ def _data_parallel(job: Job, depth: Array, constants: Constants) -> Array:
     for every micro-batch (Rajbhandari et al. 2020, §7). Gradients travel in fp32, weights in 16 bits.
     """
     m, zero = job.micro_batches, job.zero_stage
-    reduce, gather = job.exchange.seconds(4.0 * job.parameters), job.exchange.seconds(2.0 * job.parameters)
+    reduce, gather = (job.exchange.seconds(size * job.parameters) for size in (GRADIENT_BYTES, WEIGHT_BYTES))
     again = np.where(zero >= 2, m, 1.0)  # reductions a step: one, or one for every micro-batch
     spent = again * reduce + np.where(zero == 0, reduce, np.where(zero >= 3, 2.0 * m, 1.0) * gather)
     backward, forward = depth * job.columns["compute_backward"], depth * job.columns["compute_forward"]

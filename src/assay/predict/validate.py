@@ -97,15 +97,8 @@ def model_of(row: PublishedRow, known: Model | None) -> tuple[Model, tuple[str, 
 def precision_of(row: PublishedRow, system: System) -> tuple[str, tuple[str, ...]]:
     """The compute precision a row means by its words; 16 bits where it says nothing."""
     text = row.precision.lower()
-    for word, dtype in (
-        ("fp4", "fp4"),
-        ("fp8", "fp8"),
-        ("bf16", "bf16"),
-        ("fp16", "fp16"),
-        ("tf32", "tf32"),
-        ("fp32", "fp32"),
-    ):
-        if word in text:
+    for dtype in ("fp4", "fp8", "bf16", "fp16", "tf32", "fp32"):
+        if dtype in text:
             return dtype, () if "not in log" not in text else (f"precision {dtype}",)
     default = "bf16" if "bf16" in system.accelerator.peak_flop_per_s else "fp16"
     return default, (f"precision {default}",)
@@ -245,6 +238,5 @@ def _only(value: int | None) -> tuple[int, ...] | None:
 
 def interval(row: PublishedRow, calibrated: Calibrated, mean: float, assumed: tuple[str, ...]) -> Value:
     """Our figure with its 90 % interval: memory is surer than speed, and what was assumed widens it."""
-    memory = row.metric_name in MEMORY_METRICS
-    known = replace(calibrated, residual_ln=MEMORY_LN) if memory else calibrated
-    return known.value(mean, widen=widening(assumed))
+    half = MEMORY_LN if row.metric_name in MEMORY_METRICS else calibrated.residual_ln
+    return calibrated.value(mean, half * widening(assumed))

@@ -10,7 +10,7 @@ from assay.report.study import ParityPoint, Provenance, Refusal
 from assay.report.table import Cell, Column, Table, figures, ranged
 from assay.report.text import percent
 from assay.summary import CaseSummary
-from assay.units import show, suffix
+from assay.units import show, suffix, unit_of
 
 
 def measured_table(cases: Sequence[CaseSummary], id: str) -> Table:  # noqa: A002
@@ -168,6 +168,5 @@ def _fact_row(name: str, key: str, fact: Provenance) -> tuple[Cell, ...]:
 
 def _fact_value(key: str, fact: Provenance) -> Cell:
     if isinstance(fact.value, (int, float)) and not isinstance(fact.value, bool):
-        unit = suffix(key.partition(".")[0]) or suffix(key.rpartition(".")[2])
-        return ranged(fact.value, fact.low, fact.high, unit)
+        return ranged(fact.value, fact.low, fact.high, unit_of(key))
     return Cell("unknown" if fact.value is None else str(fact.value))

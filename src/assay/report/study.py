@@ -104,7 +104,7 @@ class Study:
     next_steps: tuple[str, ...] = ()
     rank_by: str = ""  # a METRICS name; empty = the first of HEADLINES the leader has
     results: tuple[Result, ...] = ()
-    ties: tuple[tuple[str, ...], ...] = ()  # groups of system names (or labels) that cannot be told apart
+    ties: tuple[tuple[int, ...], ...] = ()  # groups of places in `results` that cannot be told apart
     refused: tuple[Refusal, ...] = ()
     machine: Measured | None = None
     parity: tuple[ParityPoint, ...] = ()
@@ -170,8 +170,9 @@ def headline(study: Study) -> Metric | None:
 
 def options(study: Study) -> tuple[Option, ...]:
     """The results with labels that are unique, equal ranks for ties, in the order given."""
-    named = dict(zip(_labels(study.results), study.results, strict=True))
-    groups = [tuple(name for name, r in named.items() if name in tie or r.system.name in tie) for tie in study.ties]
+    labels = _labels(study.results)
+    named = dict(zip(labels, study.results, strict=True))
+    groups = [tuple(labels[i] for i in sorted(set(tie)) if i < len(labels)) for tie in study.ties]
     tied = {name: group for group in groups if len(group) > 1 for name in group}
     ranks = {name: i for i, name in enumerate(named, start=1)}
     return tuple(

@@ -142,9 +142,8 @@ def _try(case: dict[str, Any], prepare: Any, before: Any, purse: _Purse, emit: A
 
 
 def _sample(case: dict[str, Any], value: float, index: int, warmup: bool) -> dict[str, Any]:
-    told = {k: case.get(k) for k in ("kind", "dtype", "flop", "bytes", "shape")}
     read = {"metric": "time_s", "value": value, "index": index, "at": time.time(), "warmup": warmup}
-    return {"case": case["name"], **told, **read}
+    return {"case": case["name"], **read}
 
 
 def _tight(times: list[float]) -> bool:

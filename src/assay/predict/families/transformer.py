@@ -223,15 +223,15 @@ def _tensor_ops(h: int, tokens: Number, size: float, pairs: float) -> list[Op]:
 
 def _exchange(name: str, phase: str, message: Number, repeats: float) -> Op:
     return Op(
-        name=name, kind="allreduce", phase=phase, message_bytes=message, group="tensor", repeats=repeats  # type: ignore[arg-type]
+        name=name, kind="allreduce", phase=phase, message_bytes=message, repeats=repeats  # type: ignore[arg-type]
     )  # fmt: skip
 
 
 def _context_ops(kv_bytes: Number, c: Number) -> list[Op]:
     """Ring attention: each device sees every other's keys and values once; and their gradients (Liu et al. 2023)."""
     return [
-        Op(name="context", kind="p2p", phase="forward", message_bytes=kv_bytes * (c - 1.0), group="context"),
-        Op(name="context", kind="p2p", phase="backward", message_bytes=2.0 * kv_bytes * (c - 1.0), group="context"),
+        Op(name="context", kind="p2p", phase="forward", message_bytes=kv_bytes * (c - 1.0)),
+        Op(name="context", kind="p2p", phase="backward", message_bytes=2.0 * kv_bytes * (c - 1.0)),
     ]
 
 
