@@ -144,3 +144,34 @@ def test_sharding_lowers_state_by_the_papers_factors():
     assert totals[1] == pytest.approx(per * (6 + 12 / n))
     assert totals[2] == pytest.approx(per * (2 + 16 / n))
     assert per * 18 / n < totals[3] < per * (18 / n) * 2.5  # and the layers gathered ahead
+
+
+def test_sharding_more_never_talks_less():
+    """ZeRO, §7: stages 0 and 1 move the same, 2 reduces after every micro-batch, 3 gathers for every one as well."""
+    job, box = training(gpt(layers=24, hidden=4096, heads=32), global_batch=128), cluster()
+    exposed = replace(FREE, overlap_data=0.0)
+    spent = []
+    for stage in range(4):
+        terms = estimate.terms_of(job, box, Plan(data=8, micro_batch=1, zero_stage=stage), exposed)
+        spent.append(float(np.ravel(terms["data"])[0]))
+    assert spent[1] <= spent[0] < spent[2] < spent[3]
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_what_computing_can_hide_of_sharding_grows_with_the_number_of_micro_batches(stage):
+    job, box = training(gpt(layers=24, hidden=4096, heads=32), global_batch=128), cluster()
+    hidden = [
+        float(np.ravel(estimate.terms_of(job, box, Plan(data=8, micro_batch=1, zero_stage=stage), c)["data"])[0])
+        for c in (replace(FREE, overlap_data=0.0), replace(FREE, overlap_data=1.0))
+    ]
+    assert hidden[1] < 0.2 * hidden[0]
+
+
+def test_context_parallel_devices_sum_their_gradients_and_share_their_state():
+    job, box = training(gpt(layers=24, hidden=2048), seq_len=32768, global_batch=8), cluster()
+    split = Plan(data=1, context=8, micro_batch=1, zero_stage=1)
+    terms = estimate.terms_of(job, box, split, replace(FREE, overlap_data=0.0))
+    assert float(np.ravel(terms["data"])[0]) > 0
+    parts = estimate.memory_of(job, split, Constants())
+    alone = estimate.memory_of(job, replace(split, zero_stage=0), Constants())
+    assert parts["optimizer"][0] == pytest.approx(alone["optimizer"][0] / 8)

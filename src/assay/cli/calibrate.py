@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-o", "--out", metavar="DIR", default="runs", show_default=True, type=click.Path(path_type=Path),
-    help="Folder that gets calibrations/*.toml; name it with --catalog to predict with them.",
+    help="Folder that gets calibrations/*.toml; those from CSV files apply where it is named with --catalog.",
 )  # fmt: skip
 @click.option("--hold-out", multiple=True, metavar="WORD", help="Leave out published sources with this word in them.")
 @format_option

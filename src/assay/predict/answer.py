@@ -11,7 +11,7 @@ import numpy as np
 from assay.hardware import System
 from assay.plan import Plan
 from assay.predict import cost, estimate, layers
-from assay.predict.calibrated import MEMORY_LN, Calibrated
+from assay.predict.calibrated import Calibrated, memory_value
 from assay.predict.families.transformer import model_flop_per_token
 from assay.predict.roofline import peak_flop_per_s
 from assay.result import MemoryPart, Part, Result, Value
@@ -128,7 +128,7 @@ def _values(
     for share in ("mfu", "hfu"):
         v = values[share]
         values[share] = replace(v, high=max(v.mean, min(v.high, 1.0)))  # nothing runs above its peak
-    memory = calibrated.value(peak_bytes, MEMORY_LN)
+    memory = memory_value(calibrated, peak_bytes)
     room = estimate.capacity_bytes(system)
     values["peak_memory_bytes"] = memory
     values["headroom_bytes"] = Value(

@@ -12,8 +12,9 @@ from assay.result import Evidence, Value
 
 # 90 % half-width of ln(measured/predicted) with no measurement of the class at all: half to double.
 _DATASHEET_LN = 0.7
-# 90 % half-width of ln(peak memory), from published peaks of stated plans.
-MEMORY_LN = 0.25
+# Published peaks of stated plans lie at 0.85 to 1.9 times the sum of what must be held: some frameworks keep copies
+# that no plan tells of (flat gradient buffers, unfused Adam's temporaries, cached blocks).
+_MEMORY_LOW, _MEMORY_HIGH = 0.85, 1.9
 # A plan that had to be guessed, or a regime beyond what was fitted, widens the interval by this factor.
 _ASSUMED = 1.25
 
@@ -31,6 +32,11 @@ class Calibrated:
         """A predicted figure with its 90 % interval, symmetric in the logarithm: ± `half_ln`, or what was earned."""
         grow = math.exp(self.residual_ln if half_ln is None else half_ln)
         return Value(mean=mean, low=mean / grow, high=mean * grow, evidence=self.evidence)
+
+
+def memory_value(calibrated: Calibrated, mean: float) -> Value:
+    """A peak memory with its interval: what must be held is nearly sure, what a framework adds is not."""
+    return Value(mean=mean, low=_MEMORY_LOW * mean, high=_MEMORY_HIGH * mean, evidence=calibrated.evidence)
 
 
 def calibrate_for(chip: Accelerator, calibrations: Iterable[Calibration]) -> Calibrated:

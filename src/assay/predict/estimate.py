@@ -76,7 +76,7 @@ class Table:
     layouts: layers.Axes
     seconds: Mapping[str, Array]  # (recomputation level, layout)
     held: Mapping[str, Array]
-    groups: layers.Axes  # data-parallel size and the stride between its members
+    groups: layers.Axes  # replicas of the weights, and the stride between them
     exchange: Gather
 
 
@@ -85,7 +85,7 @@ def table_of(job: Workload, system: System, plan: Plan, constants: Constants) ->
     shape, chip, net = shape_of(job), system.accelerator, fabric(system, constants)
     if peak_flop_per_s(chip, job.precision) is None:
         raise InputError(f"{chip.name} has no {job.precision} peak", hint=f"known: {', '.join(chip.peak_flop_per_s)}")
-    layouts, groups = layers.axes_of(*layers.layout_columns(plan)), layers.axes_of(plan.data, _stride(plan))
+    layouts, groups = layers.axes_of(*layers.layout_columns(plan)), layers.axes_of(_replicas(plan), plan.tensor)
     layout = layers.layout_of(layouts)
     columns = layers.layer_seconds(job, shape, layout, chip, net, constants)
     size, stride = groups.mesh()
@@ -128,14 +128,15 @@ def _terms(
     job: Workload, system: System, grid: Mapping[str, Array], level: layers.Index, table: Table, constants: Constants
 ) -> dict[str, Array]:
     shape, net = shape_of(job), fabric(system, constants)
-    place = table.groups.rows(grid["data"], grid["tensor"] * grid["context"])
+    place = table.groups.rows(grid["replicas"], grid["tensor"])
     unit = bytes_of(job.precision) * job.seq_len * shape.hidden
     schedule = Job(
         layers=float(shape.layers), columns=_gathered(table.seconds, level),
         exchange=Gather(per_byte_s=table.exchange.per_byte_s[place], fixed_s=table.exchange.fixed_s[place]),
-        data=grid["data"], tensor=grid["tensor"], pipeline=grid["pipeline"], virtual=grid["virtual"],
-        context=grid["context"], zero_stage=grid["zero_stage"], micro_batches=grid["micro_batches"],
-        parameters=np.maximum(grid["first"], grid["last"]), layer_parameters=memory.sizes(shape).layer,
+        replicas=grid["replicas"], data=grid["data"], tensor=grid["tensor"], pipeline=grid["pipeline"],
+        virtual=grid["virtual"], context=grid["context"], zero_stage=grid["zero_stage"],
+        micro_batches=grid["micro_batches"], parameters=np.maximum(grid["first"], grid["last"]),
+        layer_parameters=memory.sizes(shape).layer,
         boundary_bytes=unit * grid["micro_batch"] / (grid["context"] * grid["tensor"]),
     )  # fmt: skip
     return SCHEDULES[system.accelerator.execution](schedule, system, net, constants)
@@ -145,8 +146,9 @@ def _memory(
     job: Workload, grid: Mapping[str, Array], columns: Mapping[str, Array], constants: Constants
 ) -> dict[str, Array]:
     held = memory.Held(
-        columns=columns, data=grid["data"], tensor=grid["tensor"], pipeline=grid["pipeline"], virtual=grid["virtual"],
-        zero_stage=grid["zero_stage"], micro_batches=grid["micro_batches"], first=grid["first"], last=grid["last"],
+        columns=columns, replicas=grid["replicas"], tensor=grid["tensor"], pipeline=grid["pipeline"],
+        virtual=grid["virtual"], zero_stage=grid["zero_stage"], micro_batches=grid["micro_batches"],
+        first=grid["first"], last=grid["last"],
     )  # fmt: skip
     return memory.memory_parts(held, shape_of(job), constants)
 
@@ -157,7 +159,8 @@ def _grid(job: Workload, plan: Plan) -> dict[str, Array]:
     grid = {n: np.atleast_1d(np.asarray(getattr(plan, n), dtype=np.float64)) for n in names}
     first, last = memory.stage_parameters(shape_of(job), grid["tensor"], grid["pipeline"])
     return grid | {
-        "micro_batches": job.global_batch / (grid["data"] * grid["micro_batch"]), "first": first, "last": last,
+        "micro_batches": job.global_batch / (grid["data"] * grid["micro_batch"]),
+        "replicas": grid["data"] * grid["context"], "first": first, "last": last,
     }  # fmt: skip
 
 
@@ -165,8 +168,9 @@ def _gathered(table: Mapping[str, Array], level: layers.Index) -> dict[str, Arra
     return {name: column.ravel()[level] for name, column in table.items()}
 
 
-def _stride(plan: Plan) -> object:
-    return np.asarray(plan.tensor) * np.asarray(plan.context)
+def _replicas(plan: Plan) -> object:
+    """Devices that hold the same weights and sum their gradients: data and context parallelism together."""
+    return np.asarray(plan.data) * np.asarray(plan.context)
 
 
 def _level(plan: Plan, layouts: layers.Axes) -> layers.Index:

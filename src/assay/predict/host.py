@@ -90,9 +90,11 @@ def calibrate_host(shapes: Sequence[CaseSummary], rates: Rates, *, runs: Sequenc
         name=NAME, applies_to=NAME, evidence="A", residual_ln=max(half, 0.02), rows=len(learn), sources=tuple(runs),
         constants={name: getattr(found.constants, name) for name in (*_FREE, "tile")}, at_bound=found.at_bound,
     )  # fmt: skip
-    tested = {s.name for s in test}
+    places = {s.name: i for i, s in enumerate(s for s in test if s.dtype in chip.peak_flop_per_s)}
     points = [
-        _checked(s, chip, found.constants, half, s.name in tested) for s in usable if s.dtype in chip.peak_flop_per_s
+        _checked(s, chip, found.constants, _without(ends, places.get(s.name)), s.name in places)
+        for s in usable
+        if s.dtype in chip.peak_flop_per_s
     ]
     return Host(accelerator=chip, calibration=calibration, points=tuple(points))
 
@@ -134,6 +136,12 @@ def _observed(shape: CaseSummary, chip: Accelerator) -> Observed:
         return math.log(seconds(shape, chip, trial))
 
     return Observed(ln_measured=math.log(shape.best_s), ln_predicted=ln_predicted, source=shape.name, device=NAME)
+
+
+def _without(ends: Sequence[float], place: int | None) -> float:
+    """The spread that a test shape is judged by: that of the others, or its own error would widen its own interval."""
+    rest = [end for i, end in enumerate(ends) if i != place]
+    return spread_ln(np.array(rest)) if rest else 0.5
 
 
 def _checked(shape: CaseSummary, chip: Accelerator, constants: Constants, half: float, held_out: bool) -> CheckedShape:

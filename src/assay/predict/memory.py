@@ -29,7 +29,7 @@ class Held:
     """What memory depends on, per plan; `columns` are those of `activation_columns`, gathered."""
 
     columns: Mapping[str, Array]
-    data: Array
+    replicas: Array  # of the weights: what ZeRO cuts state by
     tensor: Array
     pipeline: Array
     virtual: Array
@@ -86,7 +86,7 @@ def memory_parts(job: Held, shape: TransformerShape, constants: Constants) -> di
     p, v, zero, kept, head = job.pipeline, job.virtual, job.zero_stage, job.columns["kept"], job.columns["head"]
     first, last, alone = job.first, job.last, p == 1
     in_flight = np.minimum(job.micro_batches, p) * np.where(v > 1, 1.0 + (p - 1.0) / (p * v), 1.0)
-    weights, gradients, optimizer = bytes_per_parameter(job.data, zero)
+    weights, gradients, optimizer = bytes_per_parameter(job.replicas, zero)
     stage = kept * (shape.layers / p)
     more_state = (last - first) * (weights + gradients + optimizer)
     at_end = ~alone & (more_state + stage + head > stage * in_flight)
@@ -105,13 +105,13 @@ def memory_parts(job: Held, shape: TransformerShape, constants: Constants) -> di
     }
 
 
-def bytes_per_parameter(data: Array, zero: Array) -> tuple[Array, Array, Array]:
-    """Bytes of weight, gradient and optimizer state per parameter, each cut by data parallelism from its stage on.
+def bytes_per_parameter(replicas: Array, zero: Array) -> tuple[Array, Array, Array]:
+    """Bytes of weight, gradient and optimizer state per parameter, each cut over replicas from its ZeRO stage on.
 
     >>> float(sum(bytes_per_parameter(np.array(8.0), np.array(0.0))))
     18.0
     """
-    share = 1.0 / data
+    share = 1.0 / replicas
     return (
         np.where(zero >= 3, WEIGHT_BYTES * share, WEIGHT_BYTES),
         np.where(zero >= 2, GRADIENT_BYTES * share, GRADIENT_BYTES),

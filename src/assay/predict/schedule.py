@@ -29,6 +29,7 @@ class Job:
 
     layers: float
     columns: Columns  # gathered: one value per plan
+    replicas: Array  # of the weights: data × context
     data: Array
     tensor: Array
     pipeline: Array
@@ -36,7 +37,7 @@ class Job:
     context: Array
     zero_stage: Array
     micro_batches: Array
-    exchange: Gather  # over data parallelism
+    exchange: Gather  # over the replicas
     parameters: Array  # on the fullest stage's device
     layer_parameters: float  # of one whole layer
     boundary_bytes: Array  # a micro-batch's activation between two stages, as sent
@@ -94,7 +95,7 @@ def tile_pipeline(job: Job, system: System, net: Fabric, constants: Constants) -
     beat = {term: depth * job.columns[term] for term in COMPUTE}
     hop = np.where(p > 1, 2.0 * p2p_seconds(job.boundary_bytes, p > net.domain, net), 0.0)
     terms = {term: m * seconds for term, seconds in beat.items()}
-    terms["head"] = m * job.columns["head"] / p
+    terms["head"] = m * job.columns["head"]
     terms["pipeline"] = m * hop
     terms["bubble"] = (p - 1.0) * (sum(beat.values(), np.zeros(())) + hop)
     terms["data"] = np.where(job.data > 1, 2.0 * job.exchange.seconds(2.0 * job.parameters), 0.0)
@@ -118,11 +119,11 @@ def _data_parallel(job: Job, depth: Array, constants: Constants) -> Array:
     again = np.where(zero >= 2, m, 1.0)  # reductions a step: one, or one for every micro-batch
     spent = again * reduce + np.where(zero == 0, reduce, np.where(zero >= 3, 2.0 * m, 1.0) * gather)
     backward, forward = depth * job.columns["compute_backward"], depth * job.columns["compute_forward"]
-    window = np.where(zero >= 3, m, 1.0) * (backward + np.where(zero == 0, 0.0, forward))
-    return np.where(job.data > 1, spent - constants.overlap_data * np.minimum(spent, window), 0.0)
+    window = again * (backward + np.where(zero == 0, 0.0, forward))
+    return spent - constants.overlap_data * np.minimum(spent, window)
 
 
 def _optimizer(job: Job, chip: Accelerator, constants: Constants) -> Array:
     """Adam is bound by memory: every parameter's state is read and written once, each rank its shard."""
-    owned = job.parameters / np.where(job.zero_stage >= 1, job.data, 1.0)
+    owned = job.parameters / np.where(job.zero_stage >= 1, job.replicas, 1.0)
     return ADAM_BYTES * owned / (chip.bandwidth_bytes_per_s * constants.memory) + constants.launch_s

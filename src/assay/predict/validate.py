@@ -16,7 +16,7 @@ from assay.hardware import System
 from assay.model import Attention, Block, FeedForward, Model, TransformerShape
 from assay.plan import Plan, Recompute
 from assay.predict import estimate, search
-from assay.predict.calibrated import MEMORY_LN, Calibrated, widening
+from assay.predict.calibrated import Calibrated, memory_value, widening
 from assay.predict.figures import KNOWN, MEMORY_METRICS, Case
 from assay.published import PublishedRow
 from assay.result import Value
@@ -237,6 +237,7 @@ def _only(value: int | None) -> tuple[int, ...] | None:
 
 
 def interval(row: PublishedRow, calibrated: Calibrated, mean: float, assumed: tuple[str, ...]) -> Value:
-    """Our figure with its 90 % interval: memory is surer than speed, and what was assumed widens it."""
-    half = MEMORY_LN if row.metric_name in MEMORY_METRICS else calibrated.residual_ln
-    return calibrated.value(mean, half * widening(assumed))
+    """Our figure with its 90 % interval: what was assumed widens it."""
+    if row.metric_name in MEMORY_METRICS:
+        return memory_value(calibrated, mean)
+    return calibrated.value(mean, calibrated.residual_ln * widening(assumed))

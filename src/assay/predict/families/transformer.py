@@ -63,7 +63,7 @@ def layer_ops(block: Block, shape: TransformerShape, seq_len: int, dtype: str, l
         *_attention_ops(block.attention, shape, seq_len, tokens, size, layout),
         *_feed_forward_ops(block.ffn, shape.hidden, tokens, size, layout.tensor),
         *_stream_ops(shape.hidden, tokens, size, layout),
-        *_tensor_ops(shape.hidden, tokens, size, 1.0 if block.parallel else 2.0),
+        *_tensor_ops(shape.hidden, tokens, size, 1.0 if block.parallel else 2.0, layout.tensor),
     ]
 
 
@@ -82,7 +82,8 @@ def head_ops(shape: TransformerShape, seq_len: int, dtype: str, layout: Layout) 
     size = bytes_of(dtype)
     tokens = layout.micro_batch * seq_len / layout.context
     look_up = _pointwise("embedding", 3.0 * size * tokens * shape.hidden, 3.0)
-    exchange = [_exchange("embedding", phase, size * tokens * shape.hidden, 1.0) for phase in ("forward", "backward")]
+    whole = size * tokens * shape.hidden
+    exchange = [_exchange("embedding", phase, whole, 1.0, layout.tensor) for phase in ("forward", "backward")]
     if not shape.head:
         return [*look_up, *exchange]
     scored = tokens if shape.causal else _MASKED_SHARE * tokens
@@ -152,7 +153,7 @@ def _attention_ops(
     heads = att.heads / layout.tensor
     kv = np.maximum(att.kv_heads / layout.tensor, 1.0)  # more ranks than KV heads: each keeps a copy
     value = att.value_dim or att.head_dim
-    rotate = 2.0 * size * tokens * (heads + kv) * att.head_dim
+    rotate = 0.0 * tokens if shape.positions else 2.0 * size * tokens * (heads + kv) * att.head_dim
     return [
         *with_gradients("qkv", tokens, heads * att.head_dim + kv * (att.head_dim + value), float(shape.hidden), size),
         *_pointwise("rotary", rotate, 2.0),
@@ -194,7 +195,7 @@ def _core_ops(
 def _batched(name: str, rows: Number, n: float, k: float, size: float) -> list[Op]:
     """A product per head (QKᵀ, scores·V) and its two gradients: each moves rows of scores and of heads once."""
     moved = size * rows * (max(n, k) + 2.0 * min(n, k))
-    shapes = (("forward", (rows, n, k)), ("backward", (rows, k, n)), ("backward", (rows, n, k)))
+    shapes = (("forward", (rows, n, k)), ("backward", (rows, k, n)), ("backward", (rows, k, n)))
     return [
         Op(name=name, kind="matmul", phase=phase, flop=2.0 * rows * n * k, bytes=moved, shape=shape)  # type: ignore[arg-type]
         for phase, shape in shapes
@@ -216,15 +217,15 @@ def _stream_ops(h: int, tokens: Number, size: float, layout: Layout) -> list[Op]
     return _pointwise("norms and residuals", _STREAM_PASSES * size * tokens * h / spread, 6.0)
 
 
-def _tensor_ops(h: int, tokens: Number, size: float, pairs: float) -> list[Op]:
+def _tensor_ops(h: int, tokens: Number, size: float, pairs: float, t: Number) -> list[Op]:
     """Two all-reduces of the layer's output each way, or as many reduce-scatter + all-gather pairs (Shoeybi 2019)."""
-    return [_exchange("tensor", phase, size * tokens * h, pairs) for phase in ("forward", "backward")]
+    return [_exchange("tensor", phase, size * tokens * h, pairs, t) for phase in ("forward", "backward")]
 
 
-def _exchange(name: str, phase: str, message: Number, repeats: float) -> Op:
-    return Op(
-        name=name, kind="allreduce", phase=phase, message_bytes=message, repeats=repeats  # type: ignore[arg-type]
-    )  # fmt: skip
+def _exchange(name: str, phase: str, message: Number, repeats: float, t: Number) -> Op:
+    """An all-reduce over the tensor group; none where a device is its own group."""
+    size = np.where(np.asarray(t) > 1, message, 0.0)
+    return Op(name=name, kind="allreduce", phase=phase, message_bytes=size, repeats=repeats)  # type: ignore[arg-type]
 
 
 def _context_ops(kv_bytes: Number, c: Number) -> list[Op]:
