@@ -61,9 +61,13 @@ def _run(command: list[str]) -> tuple[float, float]:
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+# What a distribution of Python runs at every start: Debian ships the first, people add the second.
+_SITE = ("sitecustomize", "usercustomize", "apport_python_hook")
+
+
 def modules(args: list[str]) -> tuple[int, list[str]]:
     """How many modules python holds after a verb of assay, and the foreign packages among them; none: python alone."""
     done = subprocess.run([sys.executable, "-c", _HELD, *args], capture_output=True, text=True, check=True)
     held = json.loads(done.stdout)
-    tops = {name.partition(".")[0] for name in held} - set(sys.stdlib_module_names) - {"assay"}
+    tops = {name.partition(".")[0] for name in held} - set(sys.stdlib_module_names) - {"assay", *_SITE}
     return len(held), sorted(top for top in tops if not top.startswith("_"))

@@ -80,7 +80,7 @@ def test_validate_gives_every_row_a_prediction_or_a_reason(tmp_path):
         (lambda: assay.workload("gpt2", tokens=0.0), "tokens"),
         (lambda: assay.workload("gpt2", precision="fp17"), "fp17"),
         (lambda: assay.system("h100-sxn"), "did you mean"),
-        (lambda: assay.system("hgx-h100", nodes=0), "0 nodes"),
+        (lambda: assay.system("hgx-h100", nodes=0), "nodes = 0 is not possible"),
         (
             lambda: assay.predict(assay.workload("gpt2"), assay.system("hgx-h100"), assay.Plan(tensor=5)),
             "nearest legal tp: 4",

@@ -27,6 +27,8 @@ __all__ = ["Fact", "Raw", "Source", "decode", "decode_sourced", "encode", "read_
 
 T = TypeVar("T")
 
+_SMALLEST, _LARGEST = 1e-30, 1e30  # of any quantity, in SI: beyond it is a slip, and sums of it are no numbers
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -161,6 +163,8 @@ def _number(value: object, path: str, where: str) -> float | None:
             raise InputError(error.what, where=_join(where, path), hint=str(error).partition("; ")[2]) from None
         if number < 0 and unit:
             raise InputError(f"{value} is below 0", where=_join(where, path), hint="leave out what is unknown")
+        if unit and number and not _SMALLEST <= number <= _LARGEST:
+            raise InputError(f"{value} {unit} is beyond anything there is", where=_join(where, path), hint="correct it")
         return number
     raise InputError(f"a number is wanted, this is a {type(value).__name__}", where=_join(where, path))
 

@@ -9,9 +9,14 @@ AssayError
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 
 _LONGEST = 1000  # what is longer is not a sentence, but what somebody's file was full of
+_SHOWN = 60  # letters of a value that are repeated to whoever wrote it
+
+# What moves a terminal's cursor, turns its writing round or is no text at all; tabs and ends of lines are harmless.
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 class AssayError(Exception):
@@ -70,5 +75,24 @@ def perhaps(found: Sequence[str]) -> str:
     return "did you mean " + " or ".join(f'"{match}"' for match in found) + "?" if found else ""
 
 
+def inert(text: str) -> str:
+    r"""Somebody else's text, safe on a terminal: control characters are written out.
+
+    >>> inert("\x1b[2Jh100")
+    '\\x1b[2Jh100'
+    """
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def shown(value: object) -> str:
+    """A value as somebody gave it, short enough for a sentence."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        text = "a number of thousands of digits"
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
 def _short(text: str) -> str:
+    text = inert(text)
     return text if len(text) <= _LONGEST else text[: _LONGEST // 2] + " … " + text[-_LONGEST // 4 :]

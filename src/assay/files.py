@@ -48,6 +48,9 @@ def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
         if missing:
             hint = did_you_mean(missing[0], columns) or f"wanted: {', '.join(required)}"
             raise InputError(f'column "{missing[0]}" is missing', where=str(path), hint=hint)
+        twice = [name for name in columns if columns.count(name) > 1 and name]
+        if twice:
+            raise InputError(f'column "{twice[0]}" is there twice', where=str(path), hint="keep one of them")
         return [{k: (v or "").strip() for k, v in row.items() if isinstance(k, str)} for row in rows]
     except csv.Error as error:
         raise InputError(f"this is not CSV: {error}", where=str(path), hint="check quotes and commas there") from None

@@ -119,6 +119,10 @@ class System:
     def __post_init__(self) -> None:
         if self.count_per_node < 1 or self.nodes < 1:
             raise ValueError("a system has at least one accelerator per node and one node")
+        if self.rack_units is not None and self.rack_units < 0:
+            raise ValueError("rack_units: below 0 cannot be; leave out what is unknown")
+        if self.count_per_node > 100_000 or self.nodes > 1_000_000:
+            raise ValueError("a node has at most 100,000 accelerators, and a system at most a million nodes")
 
     @property
     def accelerators(self) -> int:

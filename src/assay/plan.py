@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from assay.errors import InputError, did_you_mean
+from assay.errors import InputError, did_you_mean, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,10 +54,21 @@ class Plan:
     recompute: Ints = Recompute.NONE
     flash_attention: Bools = True
 
+    def __post_init__(self) -> None:
+        """Refuse a layout that cannot be; the columns of a grid come from the search, which makes only what can."""
+        for name in _DEFAULTS:
+            value = getattr(self, name)
+            if not getattr(value, "ndim", 0) and not _possible(name, value):
+                raise InputError(f"plan: {name} = {shown(value)} is not possible", hint=f"write {_wanted(name)}")
+
+    @property
+    def layouts(self) -> int:
+        """How many layouts this is."""
+        return max(getattr(getattr(self, name), "size", 1) for name in _DEFAULTS)
+
     def __str__(self) -> str:
-        layouts = max(getattr(getattr(self, f.name), "size", 1) for f in fields(self))
-        if layouts != 1:
-            return f"{layouts} plans"
+        if self.layouts != 1:
+            return f"{self.layouts} plans"
         return " ".join(
             f"{short}={_word(name, getattr(self, name))}" for short, name in SHORT.items() if _told(self, name)
         )
@@ -84,32 +96,40 @@ def parse_plan(text: str) -> Plan:
     return Plan(**values)
 
 
+_MOST = 10**9  # of anything: devices, stages, sequences
 _FLAGS = {"y": True, "yes": True, "true": True, "1": True, "n": False, "no": False, "false": False, "0": False}
+_SWITCHES = ("sequence_parallel", "flash_attention")
 _LEVELS = {"zero_stage": 3, "recompute": 2}  # fields that count levels from 0
 
 
 def _value(name: str, word: str) -> int | bool:
-    if name in ("sequence_parallel", "flash_attention"):
+    if name in _SWITCHES:
         if word not in _FLAGS:
             raise InputError(f'plan: {name}="{word}" is neither yes nor no', hint=f"write {name}=yes")
         return _FLAGS[word]
     if name == "recompute" and word.upper() in Recompute.__members__:
         return Recompute[word.upper()]
-    wanted = {"zero_stage": "a ZeRO stage, 0 to 3", "recompute": "none, selective or full"}
-    if (
-        not re.fullmatch("[0-9]{1,9}", word)
-        or not (name in _LEVELS or int(word))
-        or int(word) > _LEVELS.get(name, 10**9)
-    ):
-        hint = f"write {wanted.get(name, 'a whole number, 1 or more')}"
-        raise InputError(f'plan: {name}="{word}" is not possible', hint=hint)
+    if not re.fullmatch("[0-9]{1,10}", word) or not _possible(name, int(word)):
+        raise InputError(f'plan: {name}="{word}" is not possible', hint=f"write {_wanted(name)}")
     return Recompute(int(word)) if name == "recompute" else int(word)
+
+
+def _possible(name: str, value: object) -> bool:
+    if name in _SWITCHES:
+        return value in (True, False)
+    least, most = (0, _LEVELS[name]) if name in _LEVELS else (1, _MOST)
+    return isinstance(value, Integral) and least <= int(value) <= most
+
+
+def _wanted(name: str) -> str:
+    told = {"zero_stage": "a ZeRO stage, 0 to 3", "recompute": "none, selective or full: 0, 1 or 2"}
+    return told.get(name, "True or False" if name in _SWITCHES else "a whole number, 1 or more")
 
 
 def _word(name: str, value: Any) -> str:
     if name == "recompute":
         return Recompute(int(value)).name.lower()
-    if name in ("sequence_parallel", "flash_attention"):
+    if name in _SWITCHES:
         return "yes" if value else "no"
     return str(int(value))
 

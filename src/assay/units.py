@@ -72,7 +72,9 @@ _SYMBOLS: Final[dict[str, tuple[float, dict[str, int], dict[str, float]]]] = {
 
 _PRINTED: Final = {"bytes": "B", "byte": "B", "flop": "FLOP", "w": "W", "j": "J", "hz": "Hz"}
 
-_NUMBER = re.compile(r"([-+]?)\s*(\$?)\s*([-+]?(?:[0-9][0-9,_]*)?\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*(.*)")
+# A comma stands before three digits: "3,35" is a slip, not 335.
+_WHOLE: Final = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9][0-9_]*)"
+_NUMBER = re.compile(rf"([-+]?)\s*(\$?)\s*([-+]?(?:{_WHOLE}(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*(?![,.])(.*)")
 _LONGEST: Final = 100  # no quantity is written longer
 
 

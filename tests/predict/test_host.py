@@ -40,7 +40,7 @@ def timed(shape: tuple[int, int, int], dtype: str = "fp32", *, steady: bool = Tr
 
 def test_a_machine_that_obeys_the_law_is_predicted_within_a_tenth():
     host = calibrate_host([timed(s, d) for s in SHAPES for d in ("fp32", "fp64")], RATES)
-    assert host.held_out_ln < 0.1
+    assert host.typical_error < 0.1
     assert host.calibration.evidence == "A"
 
 

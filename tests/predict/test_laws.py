@@ -175,3 +175,14 @@ def test_context_parallel_devices_sum_their_gradients_and_share_their_state():
     parts = estimate.memory_of(job, split, Constants())
     alone = estimate.memory_of(job, replace(split, zero_stage=0), Constants())
     assert parts["optimizer"][0] == pytest.approx(alone["optimizer"][0] / 8)
+
+
+def test_communication_hides_behind_computing_and_no_further():
+    """Tensor parallelism over a slow network shows, however good the overlap."""
+    job = training(gpt(hidden=4096, heads=32), global_batch=32)
+    perfect = replace(FREE, overlap_tensor=1.0)
+    plan = Plan(data=1, tensor=8, micro_batch=4)
+    slow = replace(cluster(), links=(replace(cluster().links[0], bandwidth_bytes_per_s=1e9),))
+    near, far = (float(np.ravel(estimate.terms_of(job, s, plan, perfect)["tensor"])[0]) for s in (cluster(), slow))
+    assert near == 0.0
+    assert far > step(job, cluster(), plan, perfect)

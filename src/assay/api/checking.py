@@ -53,10 +53,10 @@ def shelves(folders: Folders = (), extra: Iterable[Calibration] = ()) -> Shelves
     return Shelves(model=model, machine=machine)
 
 
-def validate(path: Path, *, folders: Folders = (), extra: Iterable[Calibration] = ()) -> list[Checked]:
+def validate(path: Path | str, *, folders: Folders = (), extra: Iterable[Calibration] = ()) -> list[Checked]:
     """Every published row of a file beside our prediction of it, or the reason why there is none."""
     known = shelves(folders, extra)
-    return [check(row, known) for row in published(path)]
+    return [check(row, known) for row in published(Path(path))]
 
 
 def published(path: Path) -> list[PublishedRow | Checked]:

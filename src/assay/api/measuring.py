@@ -31,12 +31,13 @@ def measure(
     return store.load(store.save(run, out))
 
 
-def calibrate(paths: Sequence[Path | str], machine: Machine | None = None) -> Host:
+def calibrate(paths: Sequence[Path | str] | Path | str, machine: Machine | None = None) -> Host:
     """This machine's constants from its runs: half of the matmul shapes teach, the other half test.
 
     Raises InputError when there is no matmul run, or too little of it settled.
     """
-    runs = [store.load(store.find(path)) for path in paths]
+    named = [paths] if isinstance(paths, (str, Path)) else paths
+    runs = [store.load(store.find(path)) for path in named]
     cases = [case for run in runs for case in summarise(run)]
     if not any(case.kind == "matmul" for case in cases):
         raise InputError(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import inf
+from numbers import Integral, Real
 from pathlib import Path
+from typing import get_args
 
 from assay import catalog
 from assay.calibration import Calibration
 from assay.catalog import Folders
 from assay.catalog.calibrations import calibrations as _calibrations
-from assay.errors import InputError, did_you_mean
+from assay.errors import InputError, did_you_mean, shown
 from assay.hardware import DTYPES, System
 from assay.model import Model
 from assay.plan import Plan
@@ -18,7 +20,8 @@ from assay.predict import cost
 from assay.predict.answer import answer
 from assay.predict.calibrated import Calibrated, calibrate_for
 from assay.predict.estimate import price
-from assay.predict.search import Found, Options, default_data, problem, usable
+from assay.predict.legal import refuse_illegal
+from assay.predict.search import Found, Options, default_data, usable
 from assay.predict.search import search as _search
 from assay.result import Result
 from assay.units import show
@@ -37,24 +40,28 @@ def workload(
 
     found = model if isinstance(model, Model) else models.model(model, folders)
     if precision not in DTYPES:
-        raise InputError(
-            f'precision "{precision}" is not known', hint=did_you_mean(precision, DTYPES) or f"known: {DTYPES}"
-        )
-    limits = {"seq_len": (seq_len, 100_000_000), "global_batch": (global_batch, 100_000_000), "tokens": (tokens, 1e18)}
-    for key, (value, most) in limits.items():
-        if value is not None and not 1 <= value <= most:
-            raise InputError(f"{key} = {value} is not possible", hint=f"write a number from 1 to {most:g}")
+        hint = did_you_mean(str(precision), DTYPES) or f"known: {', '.join(DTYPES)}"
+        raise InputError(f'precision "{precision}" is not known', hint=hint)
+    if task not in get_args(Task):
+        hint = did_you_mean(str(task), get_args(Task)) or f"known: {', '.join(get_args(Task))}"
+        raise InputError(f'task "{task}" is not known', hint=hint)
+    if tokens is not None and not (isinstance(tokens, Real) and 1 <= tokens <= 1e18):
+        raise InputError(f"tokens = {shown(tokens)} is not possible", hint="write a number from 1 to 1e18")
     return Workload(
-        name=name or found.name, model=found, task=task, seq_len=seq_len, global_batch=global_batch,
-        target_tokens=tokens, precision=precision,
+        name=name or found.name, model=found, task=task, seq_len=_whole("seq_len", seq_len, 100_000_000),
+        global_batch=_whole("global_batch", global_batch, 100_000_000), target_tokens=tokens, precision=precision,
     )  # fmt: skip
 
 
 def system(name: str, nodes: int = 1, folders: Folders = ()) -> System:
     """So many nodes of a machine in the catalog."""
-    if not 1 <= nodes <= 1_000_000:
-        raise InputError(f"{nodes} nodes are not possible", hint="write 1 or more")
-    return catalog.system(name, nodes, folders)
+    return catalog.system(name, _whole("nodes", nodes, 1_000_000), folders)
+
+
+def _whole(name: str, value: int, most: int) -> int:
+    if not isinstance(value, Integral) or not 1 <= value <= most:
+        raise InputError(f"{name} = {shown(value)} is not possible", hint=f"write a whole number from 1 to {most:,}")
+    return int(value)
 
 
 def calibrated(machine: System, extra: Iterable[Calibration] = (), folders: Folders = ()) -> Calibrated:
@@ -67,6 +74,8 @@ def search(
     extra: Iterable[Calibration] = (),
 ) -> list[Result]:  # fmt: skip
     """The best plans for a job on a machine, fastest first; empty when none fits (see `explore` for by how much)."""
+    top = _whole("top", top, 1_000_000)
+    _nouns(job, machine)
     known = calibrated(machine, extra, folders)
     used, found = explore(job, machine, top=top, options=options, known=known)
     return [answer(job, used, plan, known, notes=idle(used)) for plan in found.plans]
@@ -101,6 +110,7 @@ def predict(
 
     Raises InputError for a plan that breaks a rule (with the nearest legal value) and for a job that fits nowhere.
     """
+    _nouns(job, machine)
     known = calibrated(machine, extra, folders)
     if plan is None:
         machine, found = explore(job, machine, known=known, top=1)
@@ -108,11 +118,19 @@ def predict(
             raise InputError(too_large(job, machine, found))
         plan = found.plans[0]
     else:
+        if plan.layouts != 1:
+            raise InputError(f"plan: one layout is wanted, these are {plan}", hint="predict them one by one")
         plan = default_data(job, machine, plan) if plan.data == 1 else plan
-        broken = problem(job, machine, plan)
-        if broken:
-            raise InputError(f"plan: {broken}")
+        refuse_illegal(job, machine, plan)
     return answer(job, machine, plan, known, tariff=tariff, notes=idle(machine))
+
+
+def _nouns(job: Workload, machine: System) -> None:
+    """Names where a job and a machine are wanted: a slip that is easily made."""
+    if not isinstance(job, Workload):
+        raise InputError(f"a Workload is wanted, not {shown(job)}", hint='make one: assay.workload("llama-3.1-8b")')
+    if not isinstance(machine, System):
+        raise InputError(f"a System is wanted, not {shown(machine)}", hint='make one: assay.system("hgx-h100")')
 
 
 def idle(machine: System) -> tuple[str, ...]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
-from math import expm1
 from pathlib import Path
 
 from assay import store
@@ -17,13 +17,17 @@ from assay.measure import detect
 from assay.predict.host import Host
 from assay.report import render
 from assay.report.study import Measured, ParityPoint, Study
+from assay.result import Result
 from assay.run import Run
 from assay.summary import summarise
 from assay.units import show
 
+_USABLE = 0.5  # typical error above which a calibration says nothing of the machine
 
-def report(paths: Sequence[Path | str], out: Path) -> Path:
+
+def report(paths: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
     """One self-contained HTML file from runs on disk; with matmul runs, prediction beside measurement too."""
+    paths = [paths] if isinstance(paths, (str, Path)) else paths
     found = [_run_folder(path) for path in paths]
     folders = [folder for group in found for folder in group]
     runs = [store.load(folder) for folder in folders]
@@ -38,16 +42,23 @@ def report(paths: Sequence[Path | str], out: Path) -> Path:
         parity=parity(host) if host else (), tool=tool(),
         verdict=f"{len(runs)} run{'s' if len(runs) > 1 else ''}, {sum(len(r.cases) for r in runs)} cases measured.",
     )  # fmt: skip
-    return write(study, out)
+    return write(study, Path(out))
 
 
 def write(study: Study, out: Path) -> Path:
     """Render a study and write it; an existing file is replaced in one step."""
     page = render(study)
+    if out.exists() and not out.is_file():  # a folder, or a device, which a file would take the place of
+        raise InputError("this is no file", where=str(out), hint="name one, such as report.html")
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.part")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(out)
+    try:
+        temporary.write_text(page, encoding="utf-8")
+        temporary.replace(out)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
     return out
 
 
@@ -65,11 +76,21 @@ def next_steps(ranked: Ranked) -> tuple[str, ...]:
     """What would settle it."""
     if not ranked.results:
         return ("Name another model, or more nodes: assay predict MODEL --on all --nodes 8",)
+    best = ranked.results[0]
     names = list(dict.fromkeys(ranked.results[i].system.name for i in ranked.tied or (0,)))[:3]
     return (
-        f"Look at why: assay predict {ranked.results[0].workload.name} --on {names[0]} --explain",
+        f"Look at why: {predict_command(best)} --explain",
         f"Run an hour of your own training on {' and '.join(names)}, and put the figures beside these: assay validate",
     )
+
+
+def predict_command(result: Result) -> str:
+    """What to type to have this answer again."""
+    job, machine = result.workload, result.system
+    tokens = f" --tokens {job.target_tokens:.10g}" if job.target_tokens else ""
+    nodes = f" --nodes {machine.nodes}" if machine.nodes > 1 else ""
+    sizes = f"--seq-len {job.seq_len} --batch {job.global_batch}{tokens}"
+    return f"assay predict {job.model.name} --on {machine.name}{nodes} {sizes} --precision {job.precision}"
 
 
 def measured(runs: Sequence[Run], machine: Machine | None = None) -> Measured:
@@ -103,8 +124,8 @@ def fit_sentence(host: Host) -> str:
     """How well the unseen half was predicted, in words."""
     unseen = [p for p in host.points if p.held_out]
     inside = sum(p.low_s <= p.measured_s <= p.high_s for p in unseen)
-    typical = f"{100 * expm1(host.held_out_ln):.0f} %"
-    return f"unseen shapes: typical error {typical}, {inside} of {len(unseen)} inside the 90 % interval"
+    said = f"unseen shapes: typical error {host.typical_error:.0%}, {inside} of {len(unseen)} inside the 90 % interval"
+    return said if host.typical_error < _USABLE else f"{said}: not usable, measure again when the machine is quiet"
 
 
 def now() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -9,6 +10,16 @@ from assay.calibration import CONSTANTS, Calibration
 from assay.catalog.shelf import Folders, user_folders
 from assay.codec import decode, read_toml
 from assay.errors import InputError, did_you_mean
+
+# What a constant can be and still mean what its name says.
+_SHARE, _PART, _SECONDS = (1e-3, 1.0), (0.0, 1.0), (0.0, 100.0)
+_RANGES: Mapping[str, tuple[float, float]] = {
+    **dict.fromkeys(("matmul", "attention", "memory", "inner_link", "outer_link"), _SHARE),
+    **dict.fromkeys(("overlap_data", "overlap_tensor", "straggler", "fragmentation"), _PART),
+    **dict.fromkeys(("launch_s", "inner_latency_s", "outer_latency_s", "step_overhead_s"), _SECONDS),
+    "matmul_half_k": (0.0, 1e5), "tile": (1.0, 1e4), "reserve_bytes": (0.0, 1e12),
+}  # fmt: skip
+_WIDEST_LN = 5.0  # a figure within a factor of 150 is not known at all
 
 _BUILT_IN = Path(__file__).parent.parent / "data" / "calibrations"
 
@@ -31,6 +42,15 @@ def calibration(path: Path) -> Calibration:
     for name in found.constants:
         if name not in CONSTANTS:
             raise InputError(f'constants: "{name}" is not one', where=str(path), hint=did_you_mean(name, CONSTANTS))
+        least, most = _RANGES[name]
+        if not least <= found.constants[name] <= most:
+            what = f"constants: {name} = {found.constants[name]} cannot be"
+            raise InputError(what, where=str(path), hint=f"write a number from {least:g} to {most:g}")
+    if not 0 < found.residual_ln <= _WIDEST_LN:
+        what = f"residual_ln = {found.residual_ln} cannot be"
+        raise InputError(
+            what, where=str(path), hint=f"write a number above 0, {_WIDEST_LN:g} at most; 0.7 is half to double"
+        )
     return found
 
 

@@ -59,7 +59,7 @@ def stamp(path: Path) -> Stamp:
 def user_folders(folders: Folders) -> list[Path]:
     """The folders of $ASSAY_CATALOG and those named beside it, each once; one that is not there is refused."""
     listed = [part for part in os.environ.get("ASSAY_CATALOG", "").split(os.pathsep) if part]
-    found = list(dict.fromkeys(Path(folder).resolve() for folder in (*listed, *folders)))
+    found = list(dict.fromkeys(Path(os.path.realpath(folder)) for folder in (*listed, *folders)))
     for folder in found:
         if not folder.is_dir():
             hint = f"it holds one folder a kind: {', '.join(ROOMS.values())}"

@@ -45,7 +45,7 @@ def _host(paths: tuple[Path, ...], out: Path, fmt: str) -> None:
     write(host.calibration, file)
     emit([_shape(point) for point in host.points], fmt, title="Predicted beside measured")
     say(
-        f"\nUnseen half: typical error {100 * math.expm1(host.held_out_ln):.1f} %; 90 % of them within "
+        f"\nUnseen half: typical error {100 * host.typical_error:.1f} %; 90 % of them within "
         f"{100 * math.expm1(host.calibration.residual_ln):.0f} %."
     )
     _at_bound(host.calibration)

@@ -50,7 +50,7 @@ def catalog(
         for remark in found.remarks:
             say(remark)
         emit(found.rows, fmt, title=found.title, data=found.data)
-        say(f"\nNext: {found.then}")
+        say(f"\nNext: {found.then}" + "".join(f" --catalog {folder}" for folder in folders))
 
 
 def _list(kind: str, vendor: str | None, folders: Sequence[str], fmt: str) -> None:

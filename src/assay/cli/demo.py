@@ -78,8 +78,10 @@ def _parity(done: Demo) -> list[Row]:
 
 
 def _close(done: Demo) -> None:
+    from assay.api.reporting import predict_command
+
     if done.ranked.tied:
         say(f"\n= cannot be told apart from the first at this confidence ({len(done.ranked.tied)} answers).")
     say("Sure: A measured here, B published for this accelerator, C for its class, D datasheet only.")
     say(f"\nReport: {done.report}")
-    say("Next: assay predict llama-3.1-8b --on hgx-h100,mi300x-8 --nodes 8 --explain")
+    say(f"Next: {predict_command(done.ranked.results[0])} --explain")

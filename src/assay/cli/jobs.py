@@ -16,7 +16,9 @@ from assay.workload import Task, Workload
 
 Count: TypeAlias = int | float | str | bool  # as written: 8192, "4M", "100B"; true is refused with a plain sentence
 
-_WRITTEN = re.compile(r"([0-9][0-9_,]*(?:\.[0-9]+)?(?:[eE]\+?[0-9]+)?)\s*([kKMBGT]|[KMG]i)?(?:\s?tokens)?")
+_WRITTEN = re.compile(
+    r"((?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9][0-9_]*)(?:\.[0-9]+)?(?:[eE]\+?[0-9]+)?)\s*([kKMBGT]|[KMG]i)?(?:\s?tokens)?"
+)
 _SIZES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12,
           "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}  # fmt: skip
 _MOST = 10**18  # tokens
@@ -39,7 +41,7 @@ class Stated:
     global_batch: Count | None = None  # sequences
     batch_tokens: Count | None = None  # the same, in tokens
     tokens: Count | None = None
-    precision: str = ""
+    precision: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,9 +84,19 @@ def job_of(text: str, flags: Stated, folders: Sequence[Path] = ()) -> Job:
     tokens = None if stated.tokens is None else float(count(stated.tokens, _place(where, "tokens")))
     job = workload(
         found, name=stated.name, task=stated.task, seq_len=seq_len, global_batch=batch, tokens=tokens,
-        precision=stated.precision or "bf16",
+        precision="bf16" if stated.precision is None else stated.precision,
     )  # fmt: skip
-    return Job(workload=job, assumed=(*told, *spoken, *(() if stated.precision else ("precision bf16",))))
+    unsaid = () if stated.precision is not None else ("precision bf16",)
+    return Job(workload=job, assumed=(*_doubt(found), *told, *spoken, *unsaid))
+
+
+def _doubt(model: Model) -> tuple[str, ...]:
+    """What is to be said of a model that was read from a config of no known family."""
+    from assay.counting import parameters
+
+    if model.confidence != "low":
+        return ()
+    return (f"its model_type is not known here: read by its sizes, {parameters(model.shape) / 1e9:.3g} B parameters",)
 
 
 def machines(on: Sequence[str], nodes: str | None, folders: Sequence[Path] = ()) -> list[System]:
@@ -122,7 +134,7 @@ def _over(stated: Stated, flags: Stated) -> Stated:
     """The file's words, with those of the command line in their place."""
     if flags.global_batch is not None and flags.batch_tokens is not None:
         raise InputError("--batch and --batch-tokens say the same twice", hint="keep one of them")
-    said = {key: getattr(flags, key) for key in ("seq_len", "tokens", "precision") if getattr(flags, key)}
+    said = {key: getattr(flags, key) for key in ("seq_len", "tokens", "precision") if getattr(flags, key) is not None}
     if flags.global_batch is not None or flags.batch_tokens is not None:
         said |= {"global_batch": flags.global_batch, "batch_tokens": flags.batch_tokens}
     elif stated.global_batch is not None and stated.batch_tokens is not None:

@@ -77,8 +77,10 @@ def root(ctx: click.Context) -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the command line; exit 0 ok, 1 finding, 2 usage or input, 3 could not measure, 130 interrupted."""
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # we use none, and looking for some takes 40 ms
-    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show "×" shows "?", never a traceback
-        getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
+    for name in ("stdout", "stderr"):  # a terminal that cannot show "×" shows "?", never a traceback
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 — open until the end
+        getattr(getattr(sys, name), "reconfigure", lambda **_: None)(errors="replace")
     try:
         code = root.main(args=args, prog_name="assay", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

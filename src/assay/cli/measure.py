@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from assay.summary import CaseSummary
 
 
+_FEWEST = 6  # settled cases that a calibration needs
+
+
 @click.command()
 @click.argument("probe")
 @click.option("--python", help="Interpreter to measure in, with its NumPy and PyTorch; default: this one.")
@@ -83,4 +86,11 @@ def _close(run: Run, path: Path) -> None:
     if run.partial:
         say(f"Stopped before the end ({run.stopped}); what was measured is kept.")
     say(f"Run: {path}")
-    say(f"Next: assay {'calibrate' if run.name == 'matmul' else 'report'} {path}")
+    say(f"Next: {_next(run, path)}")
+
+
+def _next(run: Run, path: Path) -> str:
+    settled = sum(case.steady for case in run.cases)
+    if settled == 0 or (run.name == "matmul" and settled < _FEWEST):
+        return f"measure again when the machine is quiet: assay measure {run.name} --budget {60 + run.duration_s:.0f}"
+    return f"assay {'calibrate' if run.name == 'matmul' else 'report'} {path}"

@@ -51,7 +51,7 @@ def outcome_of(
 
 def _as_said(job: Workload, machine: System, plan: Plan, exact: bool) -> None:
     """dp=1 that somebody wrote is meant; dp that nobody wrote is filled in."""
-    from assay.predict.search import problem
+    from assay.predict.legal import refuse_illegal
 
     parallel = int(plan.tensor) * int(plan.pipeline) * int(plan.context)
     if parallel > machine.accelerators:
@@ -59,9 +59,7 @@ def _as_said(job: Workload, machine: System, plan: Plan, exact: bool) -> None:
         what = f"plan: tp × pp × cp = {parallel}, but {label(machine)} has {machine.accelerators} accelerators"
         raise InputError(what, hint=f"write --nodes {nodes}, or less of tp, pp or cp")
     if exact and plan.data == 1:
-        broken = problem(job, machine, plan)
-        if broken:
-            raise InputError(f"plan: {broken}")
+        refuse_illegal(job, machine, plan)
 
 
 def nowhere(job: Workload, outcome: Outcome, plan: Plan | None, folders: Sequence[Path]) -> InputError:

@@ -7,9 +7,14 @@ import io
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from assay.errors import inert
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 F = TypeVar("F", bound=Callable[..., Any])
 Row = Mapping[str, object]
@@ -31,7 +36,7 @@ def format_option(function: F) -> F:
 
 def say(text: str = "") -> None:
     """A remark or a progress line, on stderr."""
-    click.echo(text, err=True)
+    click.echo(inert(text), err=True)
 
 
 def emit(rows: Sequence[Row], fmt: str, *, title: str = "", data: object | None = None) -> None:
@@ -47,7 +52,7 @@ def emit(rows: Sequence[Row], fmt: str, *, title: str = "", data: object | None 
     elif sys.stdout.isatty():
         _rich(rows, title)
     else:
-        click.echo((title + "\n" if title else "") + plain(rows))
+        click.echo((inert(title) + "\n" if title else "") + plain(rows))
 
 
 def plain(rows: Sequence[Row]) -> str:
@@ -63,7 +68,9 @@ def _columns(rows: Sequence[Row]) -> list[str]:
 
 
 def _cell(value: object) -> str:
-    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else inert(" ".join(str(value).split("\n")))
 
 
 def _csv(rows: Sequence[Row]) -> str:
@@ -81,13 +88,23 @@ def _markdown(rows: Sequence[Row]) -> str:
     return "\n".join([*lines, *body])
 
 
-def _rich(rows: Sequence[Row], title: str) -> None:
+def console() -> Console:
+    """The terminal; where it says that it has no columns (COLUMNS=0), it is taken to have 80."""
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    found = Console()
+    return found if found.width > 0 else Console(width=80)
+
+
+def _rich(rows: Sequence[Row], title: str) -> None:
+    from rich.table import Table
+    from rich.text import Text  # somebody's "[/b]" is text, not markup
+
+    table = Table(
+        title=Text(inert(title)) if title else None, title_justify="left", box=None, pad_edge=False, header_style="bold"
+    )
     for column in _columns(rows):
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(column), overflow="fold")
     for row in rows:
-        table.add_row(*(_cell(row.get(c)) for c in _columns(rows)))
-    Console().print(table)
+        table.add_row(*(Text(_cell(row.get(c))) for c in _columns(rows)))
+    console().print(table)

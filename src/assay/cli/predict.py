@@ -60,7 +60,7 @@ def predict(
 
     flags = Stated(
         model="", seq_len=seq_len, global_batch=batch, batch_tokens=batch_tokens, tokens=tokens,
-        precision=precision or "",
+        precision=precision,
     )  # fmt: skip
     rooms = [Path(folder) for folder in folders]
     job = job_of(workload, flags, rooms)

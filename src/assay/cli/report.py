@@ -12,7 +12,7 @@ from assay.cli.output import say
 @click.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--out", metavar="FILE", default="report.html", show_default=True, type=click.Path(path_type=Path),
+    "-o", "--out", metavar="FILE", default="runs/report.html", show_default=True, type=click.Path(path_type=Path),
     help="Where to write it; an existing file is replaced.",
 )  # fmt: skip
 def report(paths: tuple[Path, ...], out: Path) -> None:

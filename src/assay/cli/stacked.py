@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from assay.cli.output import Row, emit, plain
+from assay.cli.output import Row, console, emit, plain
 
 _GAP = 2  # columns between two cells
 
@@ -53,9 +53,7 @@ def split(rows: Sequence[Row], keys: Sequence[str], width: int) -> list[list[Row
 
 def _terminal() -> int:
     """Columns, as the one who draws the table counts them."""
-    from rich.console import Console
-
-    return Console().width
+    return console().width
 
 
 def _width(rows: Sequence[Row], column: str) -> int:

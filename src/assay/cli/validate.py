@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.output import Row, emit, format_option, say
-from assay.errors import Finding
+from assay.errors import Finding, InputError
 
 if TYPE_CHECKING:
     from assay.predict.score import Score
@@ -45,6 +45,8 @@ def validate(
     """
     from assay.api import validate as check_file
 
+    if max_median is not None and not math.isfinite(max_median):
+        raise InputError(f"{max_median} is no limit", where="--max-median", hint="write a number, such as 0.3")
     rooms = [Path(folder) for folder in folders]
     checked = [row for file in files for row in check_file(Path(file), folders=rooms)]
     scores = _scores(checked, by)
@@ -184,6 +186,8 @@ def _near(name: str, rows: Sequence[Checked]) -> str:
 def _gate(checked: Sequence[Checked], most: float | None) -> None:
     if most is None:
         return
+    if not any(row.predicted for row in checked):
+        raise Finding("no row was predicted, so no median can be below --max-median", hint="see above why")
     from assay.predict.score import by_source, score
 
     worse = [s for s in score(checked, by_source) if s.median_ln > most]

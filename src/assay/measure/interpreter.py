@@ -7,9 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from assay.errors import InputError
 from assay.machine import Framework, Interpreter
@@ -17,6 +18,7 @@ from assay.machine import Framework, Interpreter
 SCRIPT = Path(__file__).with_name("probes") / "frameworks.py"
 NAMES = ("torch", "jax", "tensorflow")
 TIMEOUT_S = 60.0
+_MOST_BYTES, _LAST_BYTES = 1 << 26, 1 << 20
 
 # What keeps the libraries that are asked quiet and off the network.
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TPU_SKIP_MDS_QUERY": "1", "HF_HUB_OFFLINE": "1", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -89,23 +91,37 @@ def _framework(path: str, listed: Framework, timeout_s: float) -> Framework:
 
 
 def ask(path: str, args: tuple[str, ...], timeout_s: float) -> tuple[dict[str, Any] | None, str]:
-    """The script's answer, or None and why there is none. Output is read as bytes: it may be anything."""
+    """The script's answer, or None and why there is none. What it says may be anything, and without end."""
     try:
-        done = subprocess.run(
-            [path, str(SCRIPT), *args],
-            capture_output=True, timeout=timeout_s, env={**os.environ, **QUIET}, stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+            done = subprocess.run(
+                [path, str(SCRIPT), *args], stdin=subprocess.DEVNULL, stdout=out, stderr=errors, timeout=timeout_s,
+                env={**os.environ, **QUIET}, preexec_fn=_say_little, check=False,
+            )  # fmt: skip
+            said, complaint = _end_of(out), _end_of(errors)
     except subprocess.TimeoutExpired:
         return None, f"no answer within {timeout_s:g} s"
     except OSError as error:
         return None, f"cannot be started: {error.strerror}"
     if done.returncode:
-        return None, f"exit {done.returncode}: {last_line(done.stderr)}"
+        return None, f"exit {done.returncode}: {last_line(complaint)}"
     try:
-        answer = json.loads(done.stdout.decode(errors="replace").strip().rpartition("\n")[2])
+        answer = json.loads(said.decode(errors="replace").strip().rpartition("\n")[2])
     except ValueError:
         answer = None
     return (answer, "") if isinstance(answer, dict) else (None, "its answer was not understood")
+
+
+def _say_little() -> None:
+    """In the new process: it is killed where it writes more into one file than any answer is long."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_BYTES, _MOST_BYTES))
+
+
+def _end_of(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()[-_LAST_BYTES:]
 
 
 def last_line(output: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from assay.hardware import Offer, System
@@ -28,15 +28,23 @@ DEFAULT_TARIFF = Tariff()
 
 
 def rent_offer(system: System) -> Offer | None:
-    """The lowest on-demand price somebody asks for this accelerator; spot and reserved terms do not compare."""
+    """The middle one of the on-demand prices asked for this accelerator (of two, the lower).
+
+    The lowest is often one small provider's single machines, the highest a list price that few pay. Spot and reserved
+    terms do not compare.
+    """
     asked = [o for o in system.offers if o.kind == "rent" and o.price_usd_per_s and o.term == "on-demand"]
-    return min(asked, key=lambda o: o.price_usd_per_s or 0.0, default=None)
+    return _middle(asked, lambda o: o.price_usd_per_s or 0.0)
 
 
 def purchase_offer(system: System) -> Offer | None:
-    """The lowest price asked for one node of this system."""
-    asked = [o for o in system.offers if o.kind == "buy" and o.price_usd]
-    return min(asked, key=lambda o: o.price_usd or 0.0, default=None)
+    """The middle one of the prices asked for one node of this system (of two, the lower)."""
+    return _middle([o for o in system.offers if o.kind == "buy" and o.price_usd], lambda o: o.price_usd or 0.0)
+
+
+def _middle(offers: Sequence[Offer], price: Callable[[Offer], float]) -> Offer | None:
+    ranked = sorted(offers, key=price)
+    return ranked[(len(ranked) - 1) // 2] if ranked else None
 
 
 def rent_usd(system: System, duration_s: float) -> float | None:

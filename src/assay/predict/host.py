@@ -64,9 +64,9 @@ class Host:
     points: tuple[CheckedShape, ...]
 
     @property
-    def held_out_ln(self) -> float:
-        """Median size of ln(predicted/measured) on the half that took no part."""
-        return float(np.median([abs(p.ln_error) for p in self.points if p.held_out]))
+    def typical_error(self) -> float:
+        """Median of |predicted/measured - 1| on the half that took no part."""
+        return float(np.median([abs(math.expm1(p.ln_error)) for p in self.points if p.held_out]))
 
 
 def calibrate_host(shapes: Sequence[CaseSummary], rates: Rates, *, runs: Sequence[str] = ()) -> Host:

@@ -154,6 +154,12 @@ def _add(
         # The host launches ahead of the device; where it cannot keep up, the device waits for it.
         computing = sum((spent.get(term, np.zeros(())) for term in COMPUTE), np.zeros(()))
         spent["launch"] = np.maximum(0.0, launches * constants.launch_s - computing)
+        # Gathering while multiplying needs sequence parallelism, and software of the age of fused attention
+        # (Transformer Engine's user buffers; XLA's collective matmul, Wang et al. 2023, ASPLOS); it hides no more than
+        # there is computing to hide behind.
+        hidden = constants.overlap_tensor * np.asarray(layout.sequence_parallel) * layout.flash_attention
+        exchange = spent.get("tensor", np.zeros(()))
+        spent["tensor"] = exchange - hidden * np.minimum(exchange, computing)
         for term, seconds in spent.items():
             key = f"{prefix}{phase}_{term}"
             columns[key] = columns[key] + share * seconds
@@ -163,10 +169,7 @@ def _seconds(
     op: Op, layout: transformer.Layout, dtype: str, chip: Accelerator, net: Fabric, constants: Constants
 ) -> Array:
     if op.kind == "allreduce":
-        # Gathering while multiplying needs sequence parallelism, and software of the age of fused attention
-        # (Transformer Engine's user buffers; XLA's collective matmul, Wang et al. 2023, ASPLOS).
-        hidden = constants.overlap_tensor * np.asarray(layout.sequence_parallel) * layout.flash_attention
-        return op.repeats * allreduce_seconds(op.message_bytes, layout.tensor, 1.0, net) * (1.0 - hidden)
+        return op.repeats * allreduce_seconds(op.message_bytes, layout.tensor, 1.0, net)
     if op.kind == "p2p":
         crosses = np.asarray(layout.context) * layout.tensor > net.domain
         alone = np.asarray(layout.context) <= 1

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BLOCK = 32_768  # plans priced at a time: the working set stays in cache
 _KEPT_BYTES = 31 * 2**20  # under glibc's limit of 32 MiB for what its allocator keeps
+_MOST_SPARE = 1000  # accelerators of a node that may stand idle
 _LARGEST_MICRO_BATCH = 128  # sequences; beyond it nothing gets faster
 
 
@@ -64,12 +65,13 @@ def problem(job: Workload, system: System, plan: Plan) -> str:
     ]
     for holds, what, name, whole, asked in rules:
         if not holds:
-            nearest = _nearest_divisor(whole, int(asked))
-            return f"{what} do not divide by {name} = {asked}; nearest legal {name}: {nearest}"
+            nearest, verb = _nearest_divisor(whole, int(asked)), "does" if what.startswith("a ") else "do"
+            return f"{what} {verb} not divide by {name} = {asked}; nearest legal {name}: {nearest}"
     n = plan.data * plan.tensor * plan.pipeline * plan.context
     if n != have:
-        nearest = max(1, have // max(1, int(n // plan.data)))
-        return f"dp × tp × pp × cp = {n}, but {have} accelerators are there; nearest legal dp: {nearest}"
+        each = int(n // plan.data)
+        name, nearest = ("dp", have // each) if have % each == 0 else ("tp × pp × cp", _nearest_divisor(have, each))
+        return f"dp × tp × pp × cp = {n}, but {have} accelerators are there; nearest legal {name}: {nearest}"
     if plan.expert > 1:
         return f"{job.model.name} has no experts to spread over ep={plan.expert}; nearest legal ep: 1"
     if plan.virtual > 1 and (plan.pipeline == 1 or (job.global_batch // batch) % plan.pipeline):
@@ -84,9 +86,10 @@ def usable(job: Workload, system: System, options: Options = Options()) -> list[
 
     A rack of 72 trains a batch of 512 on 64 of them; the other 8 stand idle, and are paid for.
     """
-    sizes = range(system.count_per_node, system.count_per_node // 2, -1)
-    parts = [replace(system, count_per_node=n, spare_per_node=system.count_per_node - n) for n in sizes]
-    legal = (part for part in parts if len(_cells(job, part, options)[0]))
+    most = system.count_per_node
+    sizes = range(most, max(most // 2, most - _MOST_SPARE), -1)
+    parts = (replace(system, count_per_node=n, spare_per_node=most - n) for n in sizes)
+    legal = (part for part in parts if len(cells(job, part, options)[0]))
     first = next(legal, system)
     return [first] if first.spare_per_node == 0 else [first, *legal]
 
@@ -130,7 +133,7 @@ def search(
 def blocks(job: Workload, system: System, options: Options) -> Iterator[Plan]:
     """The legal grid in blocks of plans: cells (t, c, p, v, b) times options (ZeRO, recomputation, …)."""
     _keep_freed_memory()
-    t, c, p, v, b, d = _cells(job, system, options)
+    t, c, p, v, b, d = cells(job, system, options)
     z, r, f, s = (a.ravel() for a in np.meshgrid(
         options.zero_stage, options.recompute, options.flash_attention, options.sequence_parallel, indexing="ij",
     ))  # fmt: skip
@@ -160,7 +163,7 @@ def _keep_freed_memory() -> None:
 
 def every_value(job: Workload, system: System, options: Options) -> Plan:
     """A grid in which every value of every dimension occurs: what the table must hold."""
-    t, c, p, v, b, d = _cells(job, system, options)
+    t, c, p, v, b, d = cells(job, system, options)
     columns = {"tensor": t, "context": c, "pipeline": p, "virtual": v, "micro_batch": b, "data": d}
     more = {
         "zero_stage": options.zero_stage, "recompute": options.recompute,
@@ -201,7 +204,7 @@ def pareto(costs: Array) -> Bools:
     return out
 
 
-def _cells(
+def cells(
     job: Workload, system: System, options: Options
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int64]], ...]:
     """Every (t, c, p, v, b, d) that divides devices, heads, layers and batch."""

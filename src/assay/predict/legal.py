@@ -1,0 +1,35 @@
+"""A plan that breaks a rule is answered with the legal plan that is most like it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from assay.errors import InputError
+from assay.hardware import System
+from assay.plan import Plan
+from assay.predict import search
+from assay.workload import Workload
+
+
+def refuse_illegal(job: Workload, system: System, plan: Plan) -> None:
+    """Raise InputError for a plan that breaks a rule, with the legal plan that is most like it."""
+    broken = search.problem(job, system, plan)
+    if broken:
+        instead = nearest_legal(job, system, plan)
+        hint = f'nearest legal plan: "{instead}"' if instead else "no plan is legal here; try other nodes or batches"
+        raise InputError(f"plan: {broken}", hint=hint)
+
+
+def nearest_legal(job: Workload, system: System, plan: Plan) -> Plan | None:
+    """The legal plan whose sizes are the fewest doublings from this one's; None where no plan is legal."""
+    t, c, p, v, b, d = search.cells(job, system, search.Options(context=tuple({1, int(plan.context)})))
+    if not len(t):
+        return None
+    names = ("tensor", "context", "pipeline", "virtual", "micro_batch", "data")
+    away = sum(np.abs(np.log(x / getattr(plan, name))) for name, x in zip(names, (t, c, p, v, b, d), strict=True))
+    i = int(np.argmin(away))
+    sizes: dict[str, Any] = {name: int(x[i]) for name, x in zip(names, (t, c, p, v, b, d), strict=True)}
+    return replace(plan, **sizes, expert=1, zero_stage=plan.zero_stage if p[i] == 1 else min(1, plan.zero_stage))
