@@ -275,3 +275,9 @@ def test_an_unfinished_run_of_somebody_else_is_left_alone(tmp_path):
     (tmp_path / ".saving-other").mkdir()
     store.save(a_run(), tmp_path)
     assert (tmp_path / ".saving-other").is_dir()
+
+
+def test_a_full_disk_is_told_in_the_words_of_the_system_and_not_of_the_database() -> None:
+    wrapped = 'IO Error: Async write failed: {"exception_type":"IO","exception_message":"… No space left on device"}'
+    assert store._reason(wrapped) == "No space left on device"
+    assert store._reason("Invalid Input: no rows\nmore") == "Invalid Input: no rows"

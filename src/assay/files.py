@@ -7,6 +7,7 @@ import io
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from assay.errors import InputError, did_you_mean
@@ -54,6 +55,22 @@ def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
         return [{k: (v or "").strip() for k, v in row.items() if isinstance(k, str)} for row in rows]
     except csv.Error as error:
         raise InputError(f"this is not CSV: {error}", where=str(path), hint="check quotes and commas there") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all: one that was there stays as it was until the new one is complete."""
+    if path.exists() and not path.is_file():  # a folder, or a device, which a file would take the place of
+        raise InputError("this is no file", where=str(path), hint="name one that may be written")
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        what = f"cannot be written: {error.strerror or error}"
+        raise InputError(what, where=str(path), hint="free some space, or name another place with -o") from None
 
 
 def _text(path: Path) -> str:

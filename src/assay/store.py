@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -178,7 +179,13 @@ def _write_samples(rows: list[tuple[Any, ...]], path: Path) -> None:
             database.register("samples", table)
             database.execute(f"COPY (SELECT {_select()} FROM samples) TO '{_quoted(path)}' (FORMAT parquet)")
     except duckdb.Error as error:
-        raise OSError(None, str(error).splitlines()[0], str(path)) from None
+        raise OSError(None, _reason(str(error)), str(path)) from None
+
+
+def _reason(text: str) -> str:
+    """What the operating system said, where DuckDB wraps it in words of its own."""
+    known = (os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO))
+    return next((words for words in known if words in text), text.splitlines()[0])
 
 
 def _read_samples(path: Path) -> list[tuple[Any, ...]]:

@@ -45,6 +45,9 @@ def calibrate_published(
     found = []
     for architecture, observed in sorted(_by_architecture(paths, held_out, families, known).items()):
         found += _class_calibrations(architecture, observed)
+    if not found:
+        hint = f"assay validate {paths[0]} says why each is skipped" if paths else "name a file of them"
+        raise InputError("no row can be learned from", hint=hint)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf
 from numbers import Integral, Real
 from pathlib import Path
@@ -39,12 +39,8 @@ def workload(
     from assay.catalog import models
 
     found = model if isinstance(model, Model) else models.model(model, folders)
-    if precision not in DTYPES:
-        hint = did_you_mean(str(precision), DTYPES) or f"known: {', '.join(DTYPES)}"
-        raise InputError(f'precision "{precision}" is not known', hint=hint)
-    if task not in get_args(Task):
-        hint = did_you_mean(str(task), get_args(Task)) or f"known: {', '.join(get_args(Task))}"
-        raise InputError(f'task "{task}" is not known', hint=hint)
+    _known("precision", precision, DTYPES)
+    _known("task", task, get_args(Task))
     if tokens is not None and not (isinstance(tokens, Real) and 1 <= tokens <= 1e18):
         raise InputError(f"tokens = {shown(tokens)} is not possible", hint="write a number from 1 to 1e18")
     return Workload(
@@ -62,6 +58,13 @@ def _whole(name: str, value: int, most: int) -> int:
     if not isinstance(value, Integral) or not 1 <= value <= most:
         raise InputError(f"{name} = {shown(value)} is not possible", hint=f"write a whole number from 1 to {most:,}")
     return int(value)
+
+
+def _known(name: str, value: str, words: Sequence[str]) -> None:
+    if value not in words:
+        near = did_you_mean(value, words) if isinstance(value, str) else ""
+        told = f'"{value}"' if isinstance(value, str) else shown(value)
+        raise InputError(f"{name} {told} is not known", hint=near or f"known: {', '.join(words)}")
 
 
 def calibrated(machine: System, extra: Iterable[Calibration] = (), folders: Folders = ()) -> Calibrated:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +11,7 @@ from assay import store
 from assay.api.measuring import calibrate
 from assay.api.studying import Ranked, provenance
 from assay.errors import InputError
+from assay.files import write_text
 from assay.machine import Machine
 from assay.measure import detect
 from assay.predict.host import Host
@@ -47,18 +47,7 @@ def report(paths: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
 
 def write(study: Study, out: Path) -> Path:
     """Render a study and write it; an existing file is replaced in one step."""
-    page = render(study)
-    if out.exists() and not out.is_file():  # a folder, or a device, which a file would take the place of
-        raise InputError("this is no file", where=str(out), hint="name one, such as report.html")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.part")
-    try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(out)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
+    write_text(out, render(study))
     return out
 
 

@@ -10,6 +10,7 @@ from assay.calibration import CONSTANTS, Calibration
 from assay.catalog.shelf import Folders, user_folders
 from assay.codec import decode, read_toml
 from assay.errors import InputError, did_you_mean
+from assay.files import write_text
 
 # What a constant can be and still mean what its name says.
 _SHARE, _PART, _SECONDS = (1e-3, 1.0), (0.0, 1.0), (0.0, 100.0)
@@ -60,8 +61,7 @@ def write(found: Calibration, path: Path) -> None:
     lines += [f'evidence = "{found.evidence}"', f"residual_ln = {found.residual_ln:.4g}", f"rows = {found.rows}"]
     lines += [f"sources = {_strings(found.sources)}", f"at_bound = {_strings(found.at_bound)}", "", "[constants]"]
     lines += [f"{name} = {value:.4g}" for name, value in found.constants.items()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_text(path, "\n".join(lines) + "\n")
 
 
 def _strings(values: tuple[str, ...]) -> str:

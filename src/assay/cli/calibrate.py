@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.output import Row, emit, format_option, say
+from assay.errors import InputError
 
 if TYPE_CHECKING:
     from assay.calibration import Calibration
@@ -30,6 +31,8 @@ def calibrate(paths: tuple[Path, ...], out: Path, hold_out: tuple[str, ...], fmt
     tests them. From CSV files: constants per architecture class and accelerator, tested on sources left out.
     """
     tables = [path for path in paths if path.suffix.lower() == ".csv"]
+    if tables and len(tables) < len(paths):
+        raise InputError("runs and CSV files are calibrated apart", hint="name one kind, then the other")
     if tables:
         _published(tables, hold_out, out, fmt)
     else:

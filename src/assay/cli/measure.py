@@ -92,5 +92,5 @@ def _close(run: Run, path: Path) -> None:
 def _next(run: Run, path: Path) -> str:
     settled = sum(case.steady for case in run.cases)
     if settled == 0 or (run.name == "matmul" and settled < _FEWEST):
-        return f"measure again when the machine is quiet: assay measure {run.name} --budget {60 + run.duration_s:.0f}"
+        return f"assay measure {run.name} --budget {60 + run.duration_s:.0f}, when the machine is quiet"
     return f"assay {'calibrate' if run.name == 'matmul' else 'report'} {path}"

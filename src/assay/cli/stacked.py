@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from assay.cli.output import Row, console, emit, plain
+from assay.errors import inert
 
 _GAP = 2  # columns between two cells
 
@@ -16,7 +17,7 @@ def stacked(rows: Sequence[Row], keys: Sequence[str], fmt: str, *, title: str = 
     """Print a table as `emit` does; on a terminal too narrow for it, as several that are not."""
     tables = split(rows, keys, _terminal()) if fmt == "table" and sys.stdout.isatty() else [list(rows)]
     if fmt == "md" and title:
-        click.echo(f"## {title}\n")
+        click.echo(f"## {inert(title)}\n")
     for i, table in enumerate(tables):
         if i:
             click.echo()
