@@ -10,7 +10,11 @@ from assay.result import Evidence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Constants:
-    """The few numbers between a datasheet and a real machine. Efficiencies are shares of the datasheet figure."""
+    """The few numbers between a datasheet and a real machine. Efficiencies are shares of the datasheet figure.
+
+    The values here are priors from experience with such machines, measured nowhere: what rests on them alone is of
+    evidence class D. Fitted values lie in `data/calibrations/`, with the results that earned them.
+    """
 
     matmul: float = 0.75  # best share of peak a large matrix multiplication reaches
     matmul_half_k: float = 150.0  # depth K at which half of that share is reached

@@ -2,6 +2,7 @@
 
 AssayError
 ├── InputError    your input (exit 2)
+│   └── TooLarge  a job that fits by no plan
 ├── MeasureError  the machine could not be measured (exit 3)
 └── Finding       a gate or a check says no (exit 1)
 """
@@ -34,6 +35,10 @@ class InputError(AssayError):
     """A file, a flag or a number that cannot be used as given."""
 
     exit_code = 2
+
+
+class TooLarge(InputError):
+    """A job that fits on a machine by no plan at all; the message says by how much, on what."""
 
 
 class MeasureError(AssayError):

@@ -36,11 +36,13 @@ def test_a_machine_that_cannot_hold_the_job_says_by_how_much(ranked):
 
 
 def test_whoever_cannot_be_told_from_the_leader_ties_with_it(ranked):
-    leader = ranked.results[0].values["rent_usd"]
-    for i, result in enumerate(ranked.results):
-        value = result.values.get("rent_usd")
-        if value and len(ranked.tied) > 1:
-            assert (i in ranked.tied) == (not leader.differs(value))
+    def with_rent(mean: float):
+        values = {"rent_usd": Value(mean=mean, low=mean / 1.2, high=mean * 1.2, evidence="B")}
+        return replace(ranked.results[0], values=ranked.results[0].values | values)
+
+    # Two figures of ±20 % differ where their ratio passes exp(√2 · ln 1.2) = 1.29.
+    assert api.ties([with_rent(m) for m in (100.0, 110.0, 128.0, 131.0, 300.0)], "rent_usd") == (0, 1, 2)
+    assert api.ties([with_rent(m) for m in (100.0, 140.0)], "rent_usd") == ()
 
 
 def test_every_figure_has_an_interval_around_it(ranked):

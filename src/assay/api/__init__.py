@@ -14,18 +14,19 @@ if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
     from assay.api.comparing import compare
     from assay.api.demo import demo
     from assay.api.measuring import calibrate, doctor, measure
-    from assay.api.predicting import calibrated, explore, predict, search, system, too_large, workload
+    from assay.api.predicting import best, calibrated, explore, predict, search, system, too_large, workload
     from assay.api.reporting import report
     from assay.api.studying import compare_systems, every_system, rank, ties
 
 __all__ = [
-    "calibrate", "calibrate_published", "calibrated", "check", "compare", "compare_systems", "demo", "doctor",
+    "best", "calibrate", "calibrate_published", "calibrated", "check", "compare", "compare_systems", "demo", "doctor",
     "every_system", "explore", "measure", "predict", "published", "rank", "report", "search", "shelves", "system",
     "ties", "too_large", "validate", "workload",
 ]  # fmt: skip
 
 _HOMES = {
-    **dict.fromkeys(("workload", "system", "search", "predict", "explore", "calibrated", "too_large"), "predicting"),
+    **dict.fromkeys(("workload", "system", "calibrated", "too_large"), "predicting"),
+    **dict.fromkeys(("search", "best", "predict", "explore"), "predicting"),
     **dict.fromkeys(("validate", "check", "published", "shelves"), "checking"),
     **dict.fromkeys(("doctor", "measure", "calibrate"), "measuring"),
     **dict.fromkeys(("compare_systems", "every_system", "rank", "ties"), "studying"),

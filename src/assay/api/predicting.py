@@ -12,7 +12,7 @@ from assay import catalog
 from assay.calibration import Calibration
 from assay.catalog import Folders
 from assay.catalog.calibrations import calibrations as _calibrations
-from assay.errors import InputError, did_you_mean, shown
+from assay.errors import InputError, TooLarge, did_you_mean, shown
 from assay.hardware import DTYPES, System
 from assay.model import Model
 from assay.plan import Plan
@@ -76,12 +76,25 @@ def search(
     job: Workload, machine: System, *, top: int = 5, options: Options = Options(), folders: Folders = (),
     extra: Iterable[Calibration] = (),
 ) -> list[Result]:  # fmt: skip
-    """The best plans for a job on a machine, fastest first; empty when none fits (see `explore` for by how much)."""
+    """The best plans for a job on a machine, fastest first; empty when none fits (`best` says by how much)."""
+    try:
+        return best(job, machine, top=top, options=options, folders=folders, extra=extra)
+    except TooLarge:
+        return []
+
+
+def best(
+    job: Workload, machine: System, *, top: int = 1, options: Options = Options(), folders: Folders = (),
+    extra: Iterable[Calibration] = (), tariff: cost.Tariff = cost.DEFAULT_TARIFF,
+) -> list[Result]:  # fmt: skip
+    """The best plans, fastest first, at least one; raises TooLarge where none fits."""
     top = _whole("top", top, 1_000_000)
     _nouns(job, machine)
     known = calibrated(machine, extra, folders)
     used, found = explore(job, machine, top=top, options=options, known=known)
-    return [answer(job, used, plan, known, notes=idle(used)) for plan in found.plans]
+    if not found.plans:
+        raise TooLarge(too_large(job, used, found))
+    return [answer(job, used, plan, known, tariff=tariff, notes=idle(used)) for plan in found.plans]
 
 
 def explore(
@@ -114,17 +127,13 @@ def predict(
     Raises InputError for a plan that breaks a rule (with the nearest legal value) and for a job that fits nowhere.
     """
     _nouns(job, machine)
-    known = calibrated(machine, extra, folders)
     if plan is None:
-        machine, found = explore(job, machine, known=known, top=1)
-        if not found.plans:
-            raise InputError(too_large(job, machine, found))
-        plan = found.plans[0]
-    else:
-        if plan.layouts != 1:
-            raise InputError(f"plan: one layout is wanted, these are {plan}", hint="predict them one by one")
-        plan = default_data(job, machine, plan) if plan.data == 1 else plan
-        refuse_illegal(job, machine, plan)
+        return best(job, machine, folders=folders, extra=extra, tariff=tariff)[0]
+    if plan.layouts != 1:
+        raise InputError(f"plan: one layout is wanted, these are {plan}", hint="predict them one by one")
+    known = calibrated(machine, extra, folders)
+    plan = default_data(job, machine, plan) if plan.data == 1 else plan
+    refuse_illegal(job, machine, plan)
     return answer(job, machine, plan, known, tariff=tariff, notes=idle(machine))
 
 

@@ -8,13 +8,12 @@ from math import ceil
 from pathlib import Path
 
 from assay import catalog
-from assay.api.predicting import calibrated, explore, idle, too_large
+from assay.api.predicting import best
 from assay.calibration import Calibration
 from assay.catalog import models
 from assay.codec import Fact
 from assay.errors import InputError
 from assay.hardware import System
-from assay.predict.answer import answer
 from assay.report.study import Refusal
 from assay.result import Result
 from assay.workload import Workload
@@ -97,12 +96,7 @@ def provenance(results: Iterable[Result], folders: Sequence[Path] = ()) -> dict[
 
 
 def _best(job: Workload, machine: System, folders: Sequence[Path], extra: Sequence[Calibration]) -> Result | Refusal:
-    known = calibrated(machine, extra, folders)
     try:
-        used, found = explore(job, machine, known=known, top=1)
-        if found.plans:
-            return answer(job, used, found.plans[0], known, notes=idle(used))
-        reason = too_large(job, used, found)
+        return best(job, machine, folders=folders, extra=extra)[0]
     except InputError as error:
-        reason = str(error)
-    return Refusal(system=f"{machine.name} × {machine.nodes}", reason=reason, vendor=machine.vendor)
+        return Refusal(system=f"{machine.name} × {machine.nodes}", reason=str(error), vendor=machine.vendor)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from assay.cli.answers import label
 from assay.cli.output import say
-from assay.errors import InputError
+from assay.errors import InputError, TooLarge
 
 if TYPE_CHECKING:
     from assay.hardware import System
@@ -25,27 +25,26 @@ class Outcome:
     """What came of every system asked for."""
 
     results: list[Result] = field(default_factory=list)
-    cannot: list[tuple[System, str]] = field(default_factory=list)
+    cannot: list[tuple[System, InputError]] = field(default_factory=list)
 
 
 def outcome_of(
     job: Workload, found: Sequence[System], plan: Plan | None, exact: bool, top: int, folders: Sequence[Path]
 ) -> Outcome:
     """Each system's best plans, or the stated one; `exact` where the plan says dp itself."""
+    from assay.api import best
     from assay.api import predict as predict_one
-    from assay.api import search
 
     out = Outcome()
     for machine in found:
         try:
             if plan is not None:
                 _as_said(job, machine, plan, exact)
-                results = [predict_one(job, machine, plan, folders=folders)]
+                out.results.append(predict_one(job, machine, plan, folders=folders))
             else:
-                results = search(job, machine, top=top, folders=folders) or [predict_one(job, machine, folders=folders)]
-            out.results += results
+                out.results += best(job, machine, top=top, folders=folders)
         except InputError as error:
-            out.cannot.append((machine, str(error)))
+            out.cannot.append((machine, error))
     return out
 
 
@@ -62,17 +61,15 @@ def _as_said(job: Workload, machine: System, plan: Plan, exact: bool) -> None:
         refuse_illegal(job, machine, plan)
 
 
-def nowhere(job: Workload, outcome: Outcome, plan: Plan | None, folders: Sequence[Path]) -> InputError:
+def nowhere(job: Workload, outcome: Outcome, folders: Sequence[Path]) -> InputError:
     """Nothing can do this job: the one reason, or all of them."""
     if len(outcome.cannot) > 1:
         say_cannot(job, outcome)
         return InputError(
             f"{job.model.name} runs on none of {len(outcome.cannot)} systems as asked", hint="see above why"
         )
-    machine, reason = outcome.cannot[0]
-    if plan is None and "does not fit" in reason:
-        return InputError(reason, hint=_larger(job, machine, folders))
-    return InputError(reason)
+    machine, error = outcome.cannot[0]
+    return InputError(str(error), hint=_larger(job, machine, folders)) if isinstance(error, TooLarge) else error
 
 
 def _larger(job: Workload, machine: System, folders: Sequence[Path]) -> str:
@@ -95,5 +92,5 @@ def say_cannot(job: Workload, outcome: Outcome) -> None:
     tried = len(outcome.cannot) + len({(r.system.name, r.system.nodes) for r in outcome.results})
     say(f"{len(outcome.cannot)} of {tried} systems cannot do this job as asked:")
     width = max(len(label(machine)) for machine, _ in outcome.cannot)
-    for machine, reason in outcome.cannot:
-        say(f"  {label(machine):<{width}}  {reason.removeprefix(job.model.name).strip()}")
+    for machine, error in outcome.cannot:
+        say(f"  {label(machine):<{width}}  {str(error).removeprefix(job.model.name).strip()}")

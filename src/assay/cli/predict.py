@@ -71,7 +71,7 @@ def predict(
     outcome = outcome_of(job.workload, found, plan, exact, top or (5 if len(found) == 1 and not explain else 1), rooms)
     results = ranked(outcome.results, by)
     if not results:
-        raise nowhere(job.workload, outcome, plan, rooms)
+        raise nowhere(job.workload, outcome, rooms)
     _print(job, results, outcome, by, fmt, explain, rooms)
     _close(job, results, outcome, by)
     more = ["--plan", plan_text] if plan_text else ["--top", "20"] if explain else []
@@ -130,7 +130,7 @@ def _data(
     return {
         "workload": said, "ranked_by": answers.RANKED_BY[by], "tied": answers.tied(results, by),
         "results": [answers.data(r, rank) for rank, r in enumerate(results, 1)],
-        "cannot": [{"system": m.name, "nodes": m.nodes, "reason": reason} for m, reason in outcome.cannot],
+        "cannot": [{"system": m.name, "nodes": m.nodes, "reason": str(error)} for m, error in outcome.cannot],
         **({} if explained is None else {"explained": sections(results[0], explained)}),
     }  # fmt: skip
 
