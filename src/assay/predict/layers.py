@@ -156,10 +156,10 @@ def _add(
         spent["launch"] = np.maximum(0.0, launches * constants.launch_s - computing)
         # Gathering while multiplying needs sequence parallelism, and software of the age of fused attention
         # (Transformer Engine's user buffers; XLA's collective matmul, Wang et al. 2023, ASPLOS); it hides no more than
-        # there is computing to hide behind.
+        # there is computing, or waiting for the host, to hide behind.
         hidden = constants.overlap_tensor * np.asarray(layout.sequence_parallel) * layout.flash_attention
         exchange = spent.get("tensor", np.zeros(()))
-        spent["tensor"] = exchange - hidden * np.minimum(exchange, computing)
+        spent["tensor"] = exchange - hidden * np.minimum(exchange, computing + spent["launch"])
         for term, seconds in spent.items():
             key = f"{prefix}{phase}_{term}"
             columns[key] = columns[key] + share * seconds
