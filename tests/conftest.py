@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from pathlib import Path
+
 import hypothesis
 
 hypothesis.settings.register_profile(
@@ -12,3 +16,7 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
 )
 hypothesis.settings.load_profile("house")
+
+# Tests measure side by side on purpose: each process of theirs has its own lock, and joins no measurement that runs it.
+os.environ["ASSAY_LOCK"] = str(Path(tempfile.mkdtemp(prefix="assay-tests-"), "measuring.lock"))
+os.environ.pop("ASSAY_EMIT", None)

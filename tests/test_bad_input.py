@@ -258,7 +258,7 @@ def test_markup_in_a_name_is_text_on_a_terminal(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_program_that_talks_without_end_is_no_interpreter(tmp_path: Path) -> None:
-    from assay.measure.interpreter import ask
+    from assay.measure.inventory.interpreter import ask
 
     chatter = tmp_path / "chatter"
     chatter.write_text("#!/bin/sh\nexec yes\n", encoding="utf-8")

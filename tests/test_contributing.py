@@ -30,8 +30,8 @@ def module(path: str) -> dict[str, Any]:
     return names
 
 
-def test_there_are_four_and_each_is_one_file_in_a_folder_that_exists() -> None:
-    assert len(examples()) == 4
+def test_there_are_six_and_each_is_one_file_in_a_folder_that_exists() -> None:
+    assert len(examples()) == 6
     assert all((ROOT / path).parent.is_dir() and not (ROOT / path).exists() for path in examples())
 
 
@@ -57,14 +57,42 @@ def test_the_model_loads_and_counts_what_its_maker_says(tmp_path: Path) -> None:
     assert parameters(model.shape) == model.published_params
 
 
-def test_the_probe_offers_cases_that_run() -> None:
-    rows = list(module("src/assay/measure/probes/hashing.py")["cases"](SimpleNamespace(settings={})))
+def test_the_workload_offers_cases_that_run() -> None:
+    found = module("src/assay/measure/workloads/hashing.py")
+    options = {name: default for name, (default, _) in found["OPTIONS"].items()}
+    rows = list(found["cases"](SimpleNamespace(settings={}, options=options)))
     assert [case["bytes"] for case, _, _ in rows] == sorted(case["bytes"] for case, _, _ in rows)
     for case, prepare, before in rows[:2]:
         assert {"name", "kind"} <= case.keys()
         assert before is None
         prepare()(3)
     assert hashlib.sha256(bytes(rows[0][0]["bytes"])).digest()
+
+
+def test_the_vendor_passes_the_kit_that_all_vendors_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from assay.telemetry.reading import Reading
+
+    found = module("src/assay/telemetry/vendors/example.py")
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / "example0").touch()
+    (device,) = found["probe"](tmp_path, {})
+    said = {"load": 87, "power": {"now": 250_000, "sum": "N/A"}, "memory": {"used": "672 MiB"}}
+    raw = {"devices": [{"id": device.id, **said}]}
+    readings = list(found["normalise"](raw))
+    assert readings == [
+        Reading("example0", "accel.busy", 0.87, "average"), Reading("example0", "accel.power_w", 250.0, "instant"),
+        Reading("example0", "accel.mem.used_bytes", 672 * 2.0**20, "instant"),
+    ]  # fmt: skip
+
+
+def test_the_log_format_reads_its_line() -> None:
+    from assay.measure.found import Found
+
+    found = module("src/assay/measure/logs/example.py")
+    line = "[ex] step 12 loss 2.31 took 250ms"
+    assert any(mark in line for mark in found["MARKS"])
+    assert list(found["reader"](())(line)) == [Found("loss", 2.31, 12), Found("step_s", 0.25, 12)]
+    assert list(found["reader"](())("[ex] step lost")) == []
 
 
 def test_the_family_counts_what_a_convolution_does() -> None:

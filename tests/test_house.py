@@ -44,7 +44,7 @@ def tracked() -> list[Path]:
 
 def modules() -> Iterator[object]:
     for info in pkgutil.walk_packages(assay.__path__, "assay."):
-        if not re.search(r"\.(probes|report)\b", info.name):  # scripts for another interpreter; drawings, in pixels
+        if not re.search(r"\.(workloads|report)\b", info.name):  # scripts for another interpreter; drawings, in pixels
             yield importlib.import_module(info.name)
 
 
@@ -79,7 +79,21 @@ PURE = {
     "Tariff.utilization": "share of time",
     "Snapshot.load": "a count of processes that wait to run",
     "Beside.ratio": "right over left",
-    "Sample.value": "in the unit of the sample's metric",
+    "Figure": "in the unit of its metric: value, low, high, p90, p99; and spread, relative to the median",
+    "Verdict": "a ratio of two figures, its low and high; and the probability of it by chance",
+    "Step": "a ratio, and its size in standard deviations",
+    "Turn": "a ratio, and its size in standard deviations",
+    "Trend.values": "in the unit of its metric",
+    "Sides.figures": "in the unit of its metric",
+    "Ruling.tolerated": "a share",
+    "Heard": "times on the monotonic clock, and values in the unit of their metric",
+    "Usage": "shares of a window: busy, core, matrix, memory, stalled, working, mfu, coverage",
+    "Observation.figures": "each in the unit its name ends in, or a share",
+    "Facts.pue": "facility power over IT power",
+    "Ramp": "before, after, left in the unit of the series; gain a chi-square",
+    "Snapshot.counted": "each in the unit of its counter's name",
+    "Field": "in the unit of its metric: scale, lowest, highest, most",
+    "Imported.scale": "our units in one of theirs",
     "Result.sensitivity": "d ln / d ln",
     "Constants.matmul": "share of peak",
     "Constants.matmul_half_k": "a depth, in elements",

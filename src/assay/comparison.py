@@ -1,176 +1,255 @@
-"""Two runs side by side: apples to apples, or refused with the reason."""
+"""Runs side by side: apples to apples, or refused with the reason. The run is the unit: one a side proves nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 from assay import stats
-from assay.errors import InputError, did_you_mean
-from assay.run import Case, Run
-from assay.summary import times_of
+from assay.errors import InputError
+from assay.likeness import Difference, differences, permitted
+from assay.metrics import Metric, metric
+from assay.run import Run
+from assay.summary import main_time, steady_part
 
-# A host that did nothing but run the same thing twice differs by about this much; below it nothing is proven.
-FLOOR = 0.05
+if TYPE_CHECKING:
+    from assay.series import Floats
 
-# What may differ between comparable runs: what went on around them …
-_SURROUNDINGS = frozenset({
-    "load_start", "load_end", "others_cores", "steal_share", "pressure_share", "hz_start", "hz_end", "busy_processes",
-    "contended", "started", "budget_s",
-})  # fmt: skip
-# … and what is told as a suspect, but does not forbid the comparison. All else must be the same.
-_SUSPECTS = frozenset({"kernel", "memory_bytes", "governor"})
-
-Verdict = Literal["better", "worse", "cannot tell"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """Something about two runs that is not the same."""
-
-    key: str
-    old: str
-    new: str
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.old} and {self.new}"
+WALL = "wall_s"  # the command as a whole, from its start to its end
+# Judged besides the time of each case; whatever else a run holds is there to be looked at.
+_JUDGED = ("ttft_s", "tpot_s", "request_s", "goodput_requests_per_s", "memory_reserved_bytes", "memory_allocated_bytes")
+# Common mode: so many figures, so many of them the same way by about the same factor, point to the machine.
+_COMMON_FEWEST, _COMMON_SHARE, _COMMON_ALIKE = 5, 0.8, 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One case in both runs: how many times as long the new one takes."""
+    """One metric of one case on both sides: what the new one is, as a multiple of the old."""
 
     case: str
-    old_s: float
-    new_s: float
-    ratio: float  # new time over old time: above 1 is slower
-    low: float
-    high: float
-    verdict: Verdict
+    metric: Metric
+    old: float  # typical run of each side
+    new: float
+    ratio: float  # new over old
+    low: float | None  # 99 % interval; None: too few pairs to exclude anything
+    high: float | None
+    verdict: stats.Said
+    pairs: int
+    p: float  # probability of this by chance, had nothing changed
+    noise: float  # what this host makes of no change, as a share
+    more: int | None = None  # about how many more pairs would settle it
     why: str = ""
+    figure: str = ""  # which figure of each run was compared: fastest | low | median | whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What changed between two like runs."""
+    """What changed between like runs."""
 
-    old: str
-    new: str
+    old: tuple[str, ...]  # ids of the runs
+    new: tuple[str, ...]
     changes: tuple[Change, ...]
-    allowed: tuple[Difference, ...]  # the differences under test
-    suspects: tuple[Difference, ...]  # other differences, which might explain a change
-    unmatched: tuple[str, ...]  # cases that only one run has
-    notes: tuple[str, ...]
+    allowed: tuple[Difference, ...] = ()  # the differences under test
+    suspects: tuple[Difference, ...] = ()  # other differences, which might explain a change
+    unmatched: tuple[str, ...] = ()  # cases that only one side has
+    notes: tuple[str, ...] = ()
+    common: str = ""  # why it is the machine, not the code
 
     @property
     def worse(self) -> tuple[Change, ...]:
-        """The cases that have become slower beyond doubt."""
+        """What has become worse beyond doubt."""
         return tuple(change for change in self.changes if change.verdict == "worse")
 
+    @property
+    def better(self) -> tuple[Change, ...]:
+        """What has become better beyond doubt."""
+        return tuple(change for change in self.changes if change.verdict == "better")
 
-def compare(old: Run, new: Run, allow: Iterable[str] = ()) -> Comparison:
-    """How the cases of `new` stand against those of `old`; InputError where the runs are unlike.
+    @property
+    def verdict(self) -> Literal["worse", "better", "cannot tell"]:
+        """Of all together: one regression is a regression."""
+        return "worse" if self.worse else "better" if self.better else "cannot tell"
 
-    Each name in `allow` permits one difference: the thing that is tested ("torch").
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """The figures of one metric on both sides, a figure a run, in pairs."""
+
+    case: str
+    metric: str
+    figures: dict[str, tuple[list[float], list[float]]] = field(default_factory=dict)
+
+
+def reach(change: Change) -> str:
+    """The interval of a change in words."""
+    if change.low is None or change.high is None:
+        return "unbounded"
+    return f"{100 * (change.low - 1):+.1f} % to {100 * (change.high - 1):+.1f} %"
+
+
+def compare(
+    old: Run | Sequence[Run], new: Run | Sequence[Run], allow: Iterable[str] = (), *, least: float = stats.LEAST,
+    metrics: Sequence[str] = (),
+) -> Comparison:  # fmt: skip
+    """How new runs stand against old ones, metric by metric; InputError where they are unlike.
+
+    Each name in `allow` permits one difference: the thing that is tested ("torch"). With `metrics` these are judged,
+    else the time of each case, latencies and memory. Runs count as pairs where they were measured in turns.
     """
-    found, suspects = _differences(old, new)
-    permitted = _permitted(list(allow), found)
-    unlike = [difference for difference in found if difference.key not in permitted]
+    before, after = _runs(old), _runs(new)
+    found, suspects = differences(before, after)
+    allowed = permitted(list(allow), found)
+    unlike = [difference for difference in found if difference.key not in allowed]
     if unlike:
         told = "; ".join(str(difference) for difference in unlike)
-        hint = "if that is what you test, add " + " ".join(f"--allow {d.key}" for d in unlike)
+        hint = "if that is what you test, add " + " ".join(
+            f"--allow {key}" for key in dict.fromkeys(d.key for d in unlike)
+        )
         raise InputError(f"these runs are unlike: {told}", hint=hint)
-    before, after = times_of(old), times_of(new)
-    names = [name for name in before if name in after]
-    if not names:
-        raise InputError("these runs have no case in common", hint="measure the same cases in both")
-    doubt = _doubt(old, new)
-    steady = {run.id: {c.name for c in run.cases if c.steady} for run in (old, new)}
-    settled = steady[old.id] & steady[new.id]
+    turns, pairs = _pairs(before, after)
+    sides, unmatched = _sides(pairs, metrics)
+    if not sides:
+        raise InputError("these runs have no figure in common", hint="measure the same cases in both")
+    changes = _controlled([_change(side, turns, least) for side in sides])
+    common = _common(changes, suspects)
     return Comparison(
-        old=old.id,
-        new=new.id,
-        changes=tuple(_change(name, before[name], after[name], name in settled, doubt) for name in names),
-        allowed=tuple(difference for difference in found if difference.key in permitted),
-        suspects=tuple(suspects),
-        unmatched=tuple(sorted(set(before) ^ set(after))),
-        notes=(*([doubt] if doubt else []), *_notes(old, new)),
-    )
-
-
-def _change(name: str, old: list[float], new: list[float], settled: bool, doubt: str) -> Change:
-    ratio = stats.ratio_interval(new, old)
-    verdict, why = _verdict(ratio, settled, min(len(old), len(new)), doubt)
-    return Change(
-        case=name, old_s=stats.median(old), new_s=stats.median(new),
-        ratio=ratio.value, low=ratio.low, high=ratio.high, verdict=verdict, why=why,
+        old=tuple(r.id for r in before), new=tuple(r.id for r in after),
+        changes=tuple(replace(c, verdict="cannot tell", why=common) for c in changes) if common else changes,
+        allowed=tuple(d for d in found if d.key in allowed), suspects=tuple(suspects), unmatched=unmatched,
+        notes=tuple(_notes(before, after, turns)), common=common,
     )  # fmt: skip
 
 
-def _verdict(ratio: stats.Interval, settled: bool, samples: int, doubt: str) -> tuple[Verdict, str]:
-    if doubt:
-        return "cannot tell", "contended"
-    if not settled:
-        return "cannot tell", "never settled"
-    if samples < stats.FEWEST:
-        return "cannot tell", f"{samples} samples"
-    if ratio.low > 1 + FLOOR:
-        return "worse", ""
-    if ratio.high < 1 / (1 + FLOOR):
-        return "better", ""
-    return "cannot tell", f"within {100 * FLOOR:.0f} % or the noise"
+def _runs(given: Run | Sequence[Run]) -> list[Run]:
+    runs = [given] if isinstance(given, Run) else list(given)
+    if not runs:
+        raise InputError("there is no run on one side", hint="name at least one run a side")
+    return sorted(runs, key=lambda r: r.started)
 
 
-def _doubt(old: Run, new: Run) -> str:
-    loud = [name for name, run in (("old", old), ("new", new)) if run.environment.get("contended")]
-    what = f"the {' and the '.join(loud)} run {'were' if len(loud) > 1 else 'was'} contended"
-    return f"{what}: others used the machine meanwhile; measure again when it is quiet" if loud else ""
+def _pairs(old: Sequence[Run], new: Sequence[Run]) -> tuple[bool, list[tuple[Run, Run]]]:
+    """Couples of neighbours in time with one run of each side; whether the runs were taken in such turns."""
+    mixed = sorted([(r.started, 0, r) for r in old] + [(r.started, 1, r) for r in new], key=lambda row: row[0])
+    couples = [(mixed[i], mixed[i + 1]) for i in range(0, len(mixed) - 1, 2)]
+    turns = len(old) == len(new) and all(a[1] != b[1] for a, b in couples)
+    if turns:
+        return True, [(a[2], b[2]) if a[1] == 0 else (b[2], a[2]) for a, b in couples]
+    return False, list(zip(old, new, strict=False))
 
 
-def _notes(old: Run, new: Run) -> list[str]:
-    notes = [
-        f"intervals are of the samples within each run; one run a side cannot show how runs differ, so less than "
-        f"{100 * FLOOR:.0f} % is never called a change"
-    ]
-    notes += [f"the {name} run is partial: {run.stopped}" for name, run in (("old", old), ("new", new)) if run.partial]
-    return notes
+def _sides(pairs: Sequence[tuple[Run, Run]], metrics: Sequence[str]) -> tuple[list[Sides], tuple[str, ...]]:
+    """What both runs of every pair have a figure of."""
+    tables = [(figures_of(a, metrics), figures_of(b, metrics)) for a, b in pairs]
+    keys = [key for key in tables[0][0] if all(key in a and key in b for a, b in tables)]
+    every = {key for a, b in tables for key in (*a, *b)}
+    missing = sorted({case or "the command" for case, _ in every - set(keys)} - {case for case, _ in keys})
+    timed = [key for key in keys if key[1] != WALL]
+    if timed and not metrics:  # the whole command is judged where nothing in it is
+        keys = timed
+    sides = []
+    for case, name in keys:
+        names = [
+            n for n in tables[0][0][case, name] if all(n in a[case, name] and n in b[case, name] for a, b in tables)
+        ]
+        columns = {n: ([a[case, name][n] for a, _ in tables], [b[case, name][n] for _, b in tables]) for n in names}
+        positive = {n: c for n, c in columns.items() if min((*c[0], *c[1])) > 0}
+        if positive:
+            sides.append(Sides(case=case, metric=name, figures=positive))
+    return sides, tuple(missing)
 
 
-def _differences(old: Run, new: Run) -> tuple[list[Difference], list[Difference]]:
-    pairs: dict[str, tuple[object, object]] = {"probe": (old.name, new.name)}
-    pairs["dtypes"] = tuple(", ".join(sorted({c.dtype for c in r.cases if c.dtype})) for r in (old, new))  # type: ignore[assignment]
-    pairs |= _both(old.settings, new.settings) | _both(old.environment, new.environment)
-    pairs |= {
-        f"definition of {name}": both for name, both in _both(_cases(old), _cases(new)).items() if None not in both
-    }
-    unlike = [
-        Difference(key=key, old=_word(a), new=_word(b))
-        for key, (a, b) in pairs.items()
-        if a != b and key not in _SURROUNDINGS
-    ]
-    return [d for d in unlike if d.key not in _SUSPECTS], [d for d in unlike if d.key in _SUSPECTS]
+def figures_of(run: Run, metrics: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
+    """(case, metric) -> figure -> its value in this run."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for case in dict.fromkeys(s.of for s in run.series):
+        names = [s.metric for s in run.series if s.of == case]
+        wanted = metrics or [m for m in (main_time(names), *_JUDGED) if m]
+        for name in dict.fromkeys(n for n in wanted if n in names):
+            ranks = [steady_part(s)[0] for s in run.series if s.of == case and s.metric == name]
+            told = _of_run(metric(name), [kept for kept in ranks if len(kept)])
+            if told:
+                found[case, name] = told
+    if run.duration_s > 0 and (not metrics or WALL in metrics):
+        found["", WALL] = {"whole": run.duration_s}
+    return found
 
 
-def _both(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, tuple[object, object]]:
-    return {key: (old.get(key), new.get(key)) for key in dict.fromkeys((*old, *new))}
+def _of_run(told: Metric, ranks: Sequence[Floats]) -> dict[str, float]:
+    """The figures that can stand for a run; of times also the fast ones, which others' work disturbs least."""
+    import numpy as np
+
+    if not ranks:
+        return {}
+    if told.kind == "time":
+        folds = {"fastest": 0.0, "low": 0.1, "median": 0.5}
+        return {name: max(float(np.quantile(kept, q)) for kept in ranks) for name, q in folds.items()}
+    if told.kind == "rate":
+        return {"whole": sum(len(kept) / float(np.sum(1 / kept)) for kept in ranks if np.all(kept > 0))}
+    if told.unit == "bytes":
+        return {"whole": max(float(kept.max()) for kept in ranks)}
+    return {"median": float(np.mean([np.median(kept) for kept in ranks]))}
 
 
-def _cases(run: Run) -> dict[str, Case]:
-    """What each case is, leaving out how it went."""
-    return {case.name: replace(case, steady=True) for case in run.cases}
+def _change(side: Sides, turns: bool, least: float) -> Change:
+    names = list(side.figures)
+    chosen = names[stats.best_of([side.figures[n] for n in names])]
+    old, new = side.figures[chosen]
+    told, verdict = metric(side.metric), stats.paired(old, new, least=least)
+    said, why = verdict.said, verdict.why
+    if not turns and len(old) > 1:
+        said, why = "cannot tell", "not measured in turns: a difference of the hour looks the same (assay gate does it)"
+    elif told.better == "higher" and said != "cannot tell":
+        said = "better" if said == "worse" else "worse"
+    elif told.better == "neither":
+        said, why = "cannot tell", "neither way is better"
+    return Change(
+        case=side.case, metric=told, old=stats.median(old), new=stats.median(new), ratio=verdict.ratio,
+        low=verdict.low, high=verdict.high, verdict=said, pairs=verdict.pairs, p=verdict.p, figure=chosen,
+        noise=_share(verdict.noise_ln), more=verdict.more, why=why,
+    )  # fmt: skip
 
 
-def _permitted(allow: list[str], found: list[Difference]) -> set[str]:
-    keys = {difference.key for difference in found}
-    unknown = sorted(set(allow) - keys)
-    if unknown:
-        hint = did_you_mean(unknown[0], keys) or (
-            f"what differs: {', '.join(sorted(keys))}" if keys else "leave it out"
-        )
-        raise InputError(f'"{unknown[0]}" does not differ between these runs', where="--allow", hint=hint)
-    return set(allow)
+def _share(ln: float) -> float:
+    import math
+
+    return math.expm1(min(ln, 50.0))
 
 
-def _word(value: object) -> str:
-    return "none" if value is None else f'"{value}"' if isinstance(value, str) else str(value)
+def _controlled(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """With many figures some look changed by chance: of those that are called so at most 1 % may be false."""
+    believed = stats.believable([c.p for c in changes], stats.ALARM)
+    why = f"one of {len(changes)} figures looks like this by chance; name the one that matters with --metric"
+    return tuple(
+        c if known or c.verdict == "cannot tell" else replace(c, verdict="cannot tell", why=why, more=c.more or 2)
+        for c, known in zip(changes, believed, strict=True)
+    )
+
+
+def _common(changes: Sequence[Change], suspects: Sequence[Difference]) -> str:
+    """Everything moved alike while the surroundings changed: then it was the machine."""
+    import math
+
+    if len(changes) < _COMMON_FEWEST or not suspects:
+        return ""
+    moves = sorted(math.log(c.ratio) * (-1 if c.metric.better == "higher" else 1) for c in changes)
+    middle = moves[len(moves) // 2]
+    alike = sum(m * middle > 0 and abs(m - middle) <= _COMMON_ALIKE * abs(middle) for m in moves)
+    moved = sum(c.verdict != "cannot tell" for c in changes)
+    if alike < _COMMON_SHARE * len(moves) or moved < _COMMON_SHARE * len(changes):
+        return ""
+    told = "; ".join(str(d) for d in suspects[:2])
+    moved_by = f"{alike} of {len(moves)} figures moved by about {100 * math.expm1(middle):+.0f} %"
+    return f"{moved_by} and {told}: the machine, not the code"
+
+
+def _notes(old: Sequence[Run], new: Sequence[Run], turns: bool) -> list[str]:
+    notes = []
+    if len(old) == len(new) == 1:
+        notes.append("one run a side cannot show how runs differ: assay gate measures several, in turns")
+    elif not turns:
+        notes.append("the runs were not taken in turns; only runs in turns (old, new, new, old, …) can prove a change")
+    loud = sum(bool(r.environment.get("contended")) for r in (*old, *new))
+    if loud:
+        notes.append(f"{loud} of {len(old) + len(new)} runs were contended: others used the machine meanwhile")
+    return [*notes, *(f"run {r.id[:8]} is partial: {r.stopped}" for r in (*old, *new) if r.partial)]

@@ -4,6 +4,7 @@ AssayError
 ├── InputError    your input (exit 2)
 │   └── TooLarge  a job that fits by no plan
 ├── MeasureError  the machine could not be measured (exit 3)
+│   └── OutOfMemory  what was tried did not fit
 └── Finding       a gate or a check says no (exit 1)
 """
 
@@ -45,6 +46,10 @@ class MeasureError(AssayError):
     """The machine could not be measured: a device, a tool or quiet is missing."""
 
     exit_code = 3
+
+
+class OutOfMemory(MeasureError):
+    """What was tried did not fit into memory: an answer, to whoever looks for the largest that does."""
 
 
 class Finding(AssayError):

@@ -41,10 +41,13 @@ class Cpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """An accelerator that the operating system or its driver shows."""
+    """An accelerator (or the host itself) that the operating system or its driver shows."""
 
     name: str
     vendor: str
+    id: str = ""  # what readings call it, the same tomorrow: a UUID, a serial number, else its address
+    parent: str = ""  # the id of the device that a partition (MIG, CPX, a core) is cut from
+    partition: str = ""  # "1g.10gb", "core 3"; empty: a whole device
     memory_bytes: float | None = None
     driver: str | None = None
     address: str = ""  # PCI address or device node

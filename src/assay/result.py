@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from assay.hardware import System
+from assay.metrics import Metric, group
 from assay.plan import Plan
 from assay.workload import Workload
 
@@ -64,41 +65,9 @@ class MemoryPart:
     size_bytes: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
-    """What a metric means; its unit is the suffix of its name."""
+__all__ = ["METRICS", "Evidence", "MemoryPart", "Metric", "Origin", "Part", "Point", "Result", "Value"]
 
-    name: str
-    title: str
-    better: Literal["higher", "lower", "neither"]
-    meaning: str
-
-
-_TABLE: tuple[tuple[str, str, Literal["higher", "lower"], str], ...] = (
-    ("step_s", "step time", "lower", "one optimizer step, in steady state"),
-    ("tokens_per_s", "tokens/s", "higher", "tokens learnt from per second, whole job"),
-    ("device_tokens_per_s", "tokens/s/device", "higher", "tokens per second and device"),
-    ("samples_per_s", "samples/s", "higher", "sequences per second, whole job"),
-    ("time_to_train_s", "time to train", "lower", "steps to the target × step time"),
-    ("mfu", "MFU", "higher", "model FLOP/s over dense peak (PaLM, appendix B)"),
-    ("hfu", "HFU", "higher", "executed FLOP/s, recompute included, over dense peak"),
-    ("device_flop_per_s", "model FLOP/s/device", "higher", "model FLOP per second and device"),
-    ("peak_memory_bytes", "peak memory", "lower", "fullest device, at the worst moment"),
-    ("headroom_bytes", "headroom", "higher", "memory left there; negative = short by"),
-    ("power_w", "power", "lower", "whole system while it trains, cooling excluded"),
-    ("energy_j", "energy", "lower", "to the target, or per step where there is none"),
-    ("rent_usd", "rent", "lower", "accelerator-hours to the target × the asked price"),
-    (
-        "purchase_usd",
-        "share of purchase",
-        "lower",
-        "straight-line price over its life for the time this takes, and energy",
-    ),
-    ("capex_usd", "purchase price", "lower", "price asked for the whole system"),
-)
-METRICS: Mapping[str, Metric] = {
-    name: Metric(name=name, title=title, better=better, meaning=meaning) for name, title, better, meaning in _TABLE
-}
+METRICS: Mapping[str, Metric] = group("job")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

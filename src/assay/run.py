@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-SCHEMA = 1
+from assay.machine import Device
+from assay.series import Sample, Series
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """One reading: `case` says what was tried ("numpy fp32 128x128x64"), `metric` what was read, in the name's unit."""
-
-    case: str
-    metric: str  # time_s, bandwidth_bytes_per_s, …
-    value: float
-    index: int  # order in which it was taken within its case
-    warmup: bool = False  # taken before steady state; kept, but left out of every summary
-    at_s: float | None = None  # when it was taken, seconds since the run began
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """What a case did, in numbers a prediction can use: work, bytes, shape."""
 
-    name: str
-    kind: str  # matmul | copy | triad | read | write | dispatch | …
+    name: str  # empty: the command as a whole
+    kind: str  # matmul | copy | triad | read | write | dispatch | step | request | …
     dtype: str = ""
     flop: float | None = None
     size_bytes: float | None = None
     shape: tuple[int, ...] = ()  # matmul: (M, N, K)
-    steady: bool = True  # False: it never settled, and no figure of it is to be trusted
     library: str = ""  # numpy | torch | python | the operating system
     device: str = "cpu"  # cpu, cuda:0, …: where it ran
     threads: int | None = None  # threads that worked on it
@@ -38,21 +28,44 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One measurement on disk: its cases, every raw sample, the machine and its software at that moment."""
+class Event:
+    """Something that happened at a moment: a gap in the readings, an error code, a checkpoint, an out-of-memory."""
 
-    id: str  # hash of all the rest; empty until the store has written it
-    name: str  # matmul, memory, storage, dispatch, or the command's own
+    at_s: float  # seconds since the run began
+    kind: str  # gap | restart | sensor | xid | oom | clock | line | check | done | resumed | …
+    text: str
+    of: str = ""  # the device, case or rank it happened to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One measurement on disk: its cases, every raw sample, the machine and its software at that moment.
+
+    What sensors said beside it can be much: the store reads it in parts, as `Series` of each device.
+    """
+
+    id: str  # names the run; given by the store when it begins
+    name: str  # gemm, membw, train-step, or the command's own
     command: tuple[str, ...]
     started: str  # ISO 8601, UTC
     duration_s: float
     environment: Mapping[str, object]
     settings: Mapping[str, str] = field(default_factory=dict)
-    cases: tuple[Case, ...]
-    samples: tuple[Sample, ...]
-    events: tuple[str, ...] = ()
+    cases: tuple[Case, ...] = ()
+    series: tuple[Series, ...] = ()
+    devices: tuple[Device, ...] = ()  # whose sensors were read
+    events: tuple[Event, ...] = ()
     warnings: tuple[str, ...] = ()
     partial: bool = False  # interrupted: what is here is true, but not all that was asked
-    stopped: str = ""  # why it is partial: "interrupted", or what the probe died of
-    log: tuple[str, ...] = ()  # what the probe said, line by line, as it said it
+    stopped: str = ""  # why it is partial: "interrupted", or what the command died of
+    exit_code: int | None = None  # of the command; None: it was not seen to end
     schema: int = SCHEMA
+
+    @property
+    def samples(self) -> Iterator[Sample]:
+        """Every sample, series after series."""
+        return (sample for series in self.series for sample in series)
+
+    def of(self, metric: str, case: str | None = None) -> tuple[Series, ...]:
+        """The series of a metric, of one case or of all."""
+        return tuple(s for s in self.series if s.metric == metric and case in (None, s.of))

@@ -14,7 +14,7 @@ from assay.errors import InputError, did_you_mean
 
 Dimension = tuple[tuple[str, int], ...]
 
-# What a name's suffix may be built of -> exponents over the base units byte, flop, s, usd, j, token, sample.
+# What a name's suffix may be built of -> exponents over the base units byte, flop, s, usd, j, token, sample, ….
 SUFFIXES: Final[dict[str, dict[str, int]]] = {
     "s": {"s": 1},
     "bytes": {"byte": 1},
@@ -28,6 +28,9 @@ SUFFIXES: Final[dict[str, dict[str, int]]] = {
     "token": {"token": 1},
     "samples": {"sample": 1},
     "sample": {"sample": 1},
+    "requests": {"request": 1},
+    "operations": {"operation": 1},
+    "celsius": {"celsius": 1},
 }
 
 _DECIMAL: Final = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
@@ -70,7 +73,7 @@ _SYMBOLS: Final[dict[str, tuple[float, dict[str, int], dict[str, float]]]] = {
     "x": (1, {}, {"": 1.0}),
 }
 
-_PRINTED: Final = {"bytes": "B", "byte": "B", "flop": "FLOP", "w": "W", "j": "J", "hz": "Hz"}
+_PRINTED: Final = {"bytes": "B", "byte": "B", "flop": "FLOP", "w": "W", "j": "J", "hz": "Hz", "celsius": "°C"}
 
 # A comma stands before three digits: "3,35" is a slip, not 335.
 _WHOLE: Final = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9][0-9_]*)"

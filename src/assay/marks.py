@@ -1,0 +1,152 @@
+"""Marks: what a program says of itself while it is measured, at about a microsecond a call; else they do nothing.
+
+    import assay
+    for step, batch in enumerate(assay.batches(loader)):        # times how long each batch is waited for
+        loss = train(batch)
+        with assay.phase("checkpoint"):
+            save(step)
+        assay.emit(step=step, loss=loss, tokens=4096)
+
+This file needs nothing but Python's standard library, so that it can be copied into any project (or loaded by its path,
+as Assay's own workloads do). Programs in other languages write the same lines to their standard output: one JSON
+object a line, `{"step": 3, "loss": 2.1, "tokens": 4096}`.
+
+A line holds numbers by metric name (the unit is the name's suffix), beside `step`, `case`, `warmup`, `rank` and `at`
+(seconds of the system's monotonic clock). Lines with `event` say something else: see docs/measuring.md.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+FLUSH_S = 0.5  # a process that is killed loses no more than this
+
+# What a phase is called in a program -> the metric it is counted under.
+PHASES = {"input": "input_wait_s", "communication": "communication_s", "checkpoint": "checkpoint_s"}
+
+_folder = ""  # where `assay measure` listens; empty: nobody does
+_now = time.monotonic
+_waiting: deque[tuple[float, dict[str, Any]]] = deque()  # its append and popleft are safe between threads
+_spent: dict[str, float] = {}  # time in phases since the last emit
+_writer: threading.Thread | None = None
+_file: Any = None
+_hooked = False
+
+
+def emit(**said: Any) -> None:
+    """Say something of this moment: numbers by metric name, and `step`, `case`, `warmup` or `rank` where they help."""
+    if _folder:
+        if _spent:
+            said = {**_spent, **said}
+            _spent.clear()
+        _waiting.append((_now(), said))
+
+
+@contextmanager
+def phase(name: str) -> Iterator[None]:
+    """Time what is inside as a part of this step: "input", "communication", "checkpoint", "compute", or your own.
+
+    The next `emit` carries it. Phases of one step add up; do not nest them.
+    """
+    begin = _now()
+    try:
+        yield
+    finally:
+        key = PHASES.get(name, f"{name}_s")
+        if _folder:
+            _spent[key] = _spent.get(key, 0.0) + _now() - begin
+
+
+def batches(loader: Iterable[T]) -> Iterator[T]:
+    """The same batches; how long each was waited for counts as `input_wait_s` of its step."""
+    source, key = iter(loader), PHASES["input"]
+    while True:
+        begin = _now()
+        try:
+            batch = next(source)
+        except StopIteration:
+            return
+        if _folder:
+            _spent[key] = _spent.get(key, 0.0) + _now() - begin
+        yield batch
+
+
+def flush() -> None:
+    """Write what was said; called every half second, and at the end."""
+    global _file  # noqa: PLW0603 - one channel a process
+    text = "".join(_line(*_waiting.popleft()) for _ in range(len(_waiting)))
+    if not text or not _folder:
+        return
+    if _file is None:
+        _file = open(os.path.join(_folder, f"{os.getpid()}.jsonl"), "ab", buffering=0)  # noqa: SIM115, PTH118, PTH123
+    _file.write(text.encode())
+
+
+def _line(at: float, said: dict[str, Any]) -> str:
+    said.setdefault("at", round(at, 6))
+    rank = os.environ.get("RANK")
+    if rank and "rank" not in said:
+        said["rank"] = int(rank)
+    return json.dumps(said, default=_plain) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Tensors and NumPy numbers as numbers; what is none of these, as text."""
+    try:
+        return value.item()
+    except (AttributeError, ValueError, RuntimeError):
+        return str(value)
+
+
+def _keep_flushing() -> None:
+    while True:
+        time.sleep(FLUSH_S)
+        try:
+            flush()
+        except OSError:  # a full disk stops the record, never the program
+            return
+
+
+def listen(folder: str) -> None:
+    """From here on what is said is written to this folder, or nowhere; `assay measure` names it in $ASSAY_EMIT."""
+    global _folder, _hooked  # noqa: PLW0603 - one channel a process
+    _folder = folder
+    _start()
+    if not _hooked:
+        _hooked = True
+        os.register_at_fork(after_in_child=_start)
+        atexit.register(_finish)
+
+
+def _start() -> None:
+    """In this process, and anew in each that it forks."""
+    global _writer, _file  # noqa: PLW0603
+    _waiting.clear()
+    _spent.clear()
+    _file = None
+    if _folder and (_writer is None or not _writer.is_alive()):
+        _writer = threading.Thread(target=_keep_flushing, name="assay-emit", daemon=True)
+        _writer.start()
+
+
+def _finish() -> None:
+    try:
+        if _spent:
+            emit(event="rest")
+        flush()
+    except OSError:
+        pass
+
+
+if os.environ.get("ASSAY_EMIT"):
+    listen(os.environ["ASSAY_EMIT"])

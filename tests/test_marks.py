@@ -1,0 +1,123 @@
+"""A program says things of itself for about a microsecond, and for nothing when nobody listens."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+MARKS = Path(__file__).parent.parent / "src" / "assay" / "marks.py"
+
+
+def said(code: str, folder: Path | None, **environment: str) -> tuple[subprocess.CompletedProcess, list[dict]]:
+    """What a program says that has only a copy of marks.py, and no Assay."""
+    prelude = f"import runpy, time, sys\nm = runpy.run_path({str(MARKS)!r})\n"
+    prelude += "emit, phase, batches = m['emit'], m['phase'], m['batches']\n"
+    env = {k: v for k, v in os.environ.items() if k not in ("ASSAY_EMIT", "RANK")} | environment
+    if folder is not None:
+        env["ASSAY_EMIT"] = str(folder)
+    done = subprocess.run([sys.executable, "-c", prelude + code], env=env, capture_output=True, text=True, check=False)
+    lines = (
+        [json.loads(t) for path in sorted(folder.glob("*.jsonl")) for t in path.read_text().splitlines()]
+        if folder
+        else []
+    )
+    return done, lines
+
+
+def test_what_is_said_is_a_line_with_its_time(tmp_path):
+    before = time.monotonic()
+    _, (line,) = said("emit(step=3, loss=2.5, tokens=4096)", tmp_path)
+    assert {k: line[k] for k in ("step", "loss", "tokens")} == {"step": 3, "loss": 2.5, "tokens": 4096}
+    assert before <= line["at"] <= time.monotonic()
+
+
+def test_nothing_is_written_and_nothing_fails_when_nobody_listens(tmp_path):
+    done, _ = said("emit(step=1)\nwith phase('input'): pass\nprint(list(batches([1, 2])))", None)
+    assert (done.returncode, done.stdout) == (0, "[1, 2]\n")
+
+
+def test_phases_go_with_the_next_step_and_add_up(tmp_path):
+    code = """
+for step in range(2):
+    for _ in range(2):
+        with phase("checkpoint"): time.sleep(0.02)
+    with phase("mine"): time.sleep(0.01)
+    emit(step=step)
+"""
+    _, lines = said(code, tmp_path)
+    assert all(0.04 <= line["checkpoint_s"] < 1 and line["mine_s"] >= 0.01 for line in lines)
+
+
+def test_how_long_each_batch_was_waited_for_is_its_steps_input_wait(tmp_path):
+    code = """
+def loader():
+    for i in range(3):
+        time.sleep(0.03)
+        yield i
+for step, batch in enumerate(batches(loader())):
+    emit(step=step)
+"""
+    _, lines = said(code, tmp_path)
+    assert [line["input_wait_s"] >= 0.03 for line in lines[:3]] == [True] * 3
+
+
+def test_an_exception_in_a_phase_passes_through(tmp_path):
+    done, _ = said("with phase('input'): raise KeyError('x')", tmp_path)
+    assert "KeyError: 'x'" in done.stderr
+
+
+def test_every_rank_and_every_forked_process_says_its_own(tmp_path):
+    _, lines = said(
+        "import os\nif os.fork() == 0:\n    emit(step=1)\n    sys.exit()\nos.wait()\nemit(step=2)", tmp_path, RANK="3"
+    )
+    assert sorted(line["step"] for line in lines) == [1, 2]
+    assert {line["rank"] for line in lines} == {3}
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_numbers_of_any_library_are_numbers_and_the_rest_is_text(tmp_path):
+    code = "import decimal\nclass T:\n    def item(self): return 7.5\nemit(step=1, loss=T(), what={1, 2}, path=decimal)"
+    _, (line,) = said(code, tmp_path)
+    assert line["loss"] == 7.5
+    assert isinstance(line["what"], str)
+
+
+def test_a_program_that_is_killed_loses_less_than_a_second(tmp_path):
+    code = f"""
+import runpy, time
+emit = runpy.run_path({str(MARKS)!r})["emit"]
+step = 0
+while True:
+    emit(step=step, now=time.monotonic())
+    step += 1
+    time.sleep(0.01)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "ASSAY_EMIT": str(tmp_path)}) as process:
+        time.sleep(2.5)
+        process.send_signal(signal.SIGKILL)
+        killed_s = time.monotonic()
+    (path,) = tmp_path.iterdir()
+    last = json.loads(path.read_text().splitlines()[-1])
+    assert killed_s - last["now"] < 1.5
+
+
+def test_a_full_disk_stops_the_record_and_not_the_program(tmp_path):
+    code = "m['listen']('/dev/full')\nfor i in range(3):\n    emit(step=i)\n    time.sleep(0.6)\nprint('alive')"
+    done, _ = said(code, None)
+    assert done.stdout == "alive\n"
+    assert done.returncode == 0
+
+
+def test_assay_offers_the_same_marks():
+    import assay
+    from assay import marks
+
+    assert assay.emit is marks.emit
+    assert assay.batches is marks.batches
+    with pytest.raises(AttributeError):
+        _ = assay.emits
