@@ -1,0 +1,1 @@
+"""Watching devices: what their sensors say, under one set of names whatever the vendor, and what that means."""

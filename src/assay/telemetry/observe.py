@@ -1,0 +1,116 @@
+"""All that is made of one run's sensors and of what it said of itself: utilization, time, energy, waste, troubles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from assay.machine import Device
+from assay.observed import Energy, Facts, Observation, Split, Usage, Waste, Window
+from assay.series import Series
+from assay.telemetry import energy as energies
+from assay.telemetry.board import Board, board
+from assay.telemetry.detectors import detect, remarks, trusted
+from assay.telemetry.detectors.working import steps_of
+from assay.telemetry.split import split as split_time
+from assay.telemetry.utilization import mfu, usage
+from assay.telemetry.verdict import by_cost, verdict
+from assay.telemetry.waste import waste
+
+_BLIND = {
+    "accel.busy": "busy", "accel.core.active": "cores active", "accel.matrix.active": "matrix units active",
+    "accel.memory.active": "memory interface active", "accel.power_w": "power",
+}  # fmt: skip
+_UNKNOWN = Facts()
+_COVERED = 0.9  # of the window: less is said
+
+
+def observe(
+    sensors: Iterable[Series], stream: Iterable[Series] = (), devices: Iterable[Device] = (), facts: Facts = _UNKNOWN,
+    window: Window | None = None, case: str | None = None,
+) -> Observation:  # fmt: skip
+    """What a run's series mean, and one sentence that says it.
+
+    `sensors` are series of devices and hosts, `stream` those of the run itself; `window` is what is summed over (all of
+    the run, where none is given; troubles are always looked for in all of it), `case` which of its cases is split.
+    """
+    seen = board(sensors, stream, devices)
+    troubles = by_cost(detect(seen), seen.window)
+    sound = trusted(seen, troubles)
+    parts, _, notes = split_time(seen.stream, None, case)
+    whole = window or seen.window
+    steps = _steps(seen, whole)
+    found, refused = _used(sound, whole, facts, steps)
+    drawn = tuple(energies.energy(sound, of, whole) for of in sound.devices)
+    node = energies.node(sound, whole, drawn)
+    lost, unknown = waste(sound, whole, facts)
+    told = (
+        *notes,
+        *refused,
+        *unknown,
+        *_unseen(seen, found),
+        *(_doubt(seen, e) for e in drawn if e.doubt),
+        *remarks(seen),
+    )
+    return Observation(
+        verdict=verdict(troubles, parts, found, lost, whole, len(seen.devices)), usage=found, split=parts,
+        energy=(*drawn, node) if drawn else (), waste=lost, troubles=troubles, notes=tuple(dict.fromkeys(told)),
+        figures=_figures(found, parts, node, lost, facts, steps),
+    )  # fmt: skip
+
+
+def _used(seen: Board, window: Window, facts: Facts, steps: int) -> tuple[tuple[Usage, ...], list[str]]:
+    found = usage(seen, window)
+    share, why = mfu(found, facts, steps)
+    return tuple(replace(one, mfu=share) for one in found), [why] if why and (found or facts.step_flop) else []
+
+
+def _steps(seen: Board, window: Window) -> int:
+    steps = steps_of(seen)
+    return 0 if steps is None else int(((steps >= window.begin_s) & (steps <= window.end_s)).sum())
+
+
+def _unseen(seen: Board, found: Sequence[Usage]) -> list[str]:
+    """What no sensor told, of all devices together."""
+    if not found:
+        return ["no device sensor was read"]
+    notes = []
+    for name, words in _BLIND.items():
+        absent = [of for of in seen.devices if seen.track(of, name) is None]
+        if absent:
+            who = "no device" if len(absent) == len(seen.devices) else f"not {', '.join(map(seen.name, absent[:4]))}"
+            notes.append(f"{words}: {who} tells it")
+    poor = [one for one in found if one.coverage < _COVERED]
+    return notes + [
+        f"{seen.name(one.device)}: readings cover {100 * one.coverage:.0f} % of the time" for one in poor[:4]
+    ]
+
+
+def _doubt(seen: Board, one: Energy) -> str:
+    return f"energy of {seen.name(one.device)}: {one.doubt}"
+
+
+def _figures(
+    found: Sequence[Usage], parts: Split | None, node: Energy, lost: Sequence[Waste], facts: Facts, steps: int
+) -> dict[str, float]:
+    """Means over devices and sums over the run, by name; what is unknown is not there."""
+    figures: dict[str, float | None] = {}
+    for name in ("busy", "core", "matrix", "memory", "stalled", "working", "mfu"):
+        told = [v for one in found if (v := getattr(one, name)) is not None]
+        figures[name] = sum(told) / len(told) if told else None
+    if parts is not None and parts.wall_s > 0:
+        for name in ("input_s", "communication_s", "checkpoint_s", "compute_s", "other_s"):
+            part = getattr(parts, name)
+            figures[name.removesuffix("_s") + "_share"] = None if part is None else part / parts.wall_s
+    figures["energy_j"] = node.energy_j
+    if node.energy_j is not None:
+        if steps:
+            figures |= {"step_energy_j": node.energy_j / steps}
+            figures |= {
+                f"step_energy_{end}_j": (v or 0.0) / steps for end, v in (("low", node.low_j), ("high", node.high_j))
+            }
+        if facts.tariff_usd_per_j is not None:
+            figures["energy_usd"] = node.energy_j * facts.pue * facts.tariff_usd_per_j
+    for one in lost:
+        figures |= {f"{one.kind}_device_s": one.device_s, f"{one.kind}_usd": one.cost_usd}
+    return {name: value for name, value in figures.items() if value is not None}
