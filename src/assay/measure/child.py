@@ -1,4 +1,4 @@
-"""A process that is followed line by line, with an end that is sure to come."""
+"""A process that is followed as it speaks, with an end that is sure to come."""
 
 from __future__ import annotations
 
@@ -7,95 +7,144 @@ import os
 import selectors
 import signal
 import subprocess
-import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO
+from pathlib import Path
+from typing import Literal
 
 from assay.errors import MeasureError
 
-_GRACE_S = 5.0
-_LONGEST_LINE = 1 << 20
+Stream = Literal["stdout", "stderr", "tick"]
+
+TICK_S = 0.2  # how often the caller gets a turn while the process is silent
+_GRACE_S = 5.0  # between one request to end and the next, harder one
+_LINGER_S = 0.5  # after its end, for output that somebody it started still holds open
+_PIECE = 1 << 16
+_LAST_WORDS = 4000
 
 
 class Child:
-    """Starts a command in its own session, yields its lines, and never outlives its context."""
+    """Starts a command in its own session, yields what it prints, and never outlives its context."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], timeout_s: float) -> None:
-        self.command, self.environment, self.timeout_s = command, environment, timeout_s
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], *, timeout_s: float | None = None,
+        cwd: Path | None = None,
+    ) -> None:  # fmt: skip
+        self.command, self.environment, self.timeout_s, self.cwd = command, environment, timeout_s, cwd
         self.stopped = ""  # why it ended before its time, in words
+        self._last: deque[bytes] = deque(maxlen=8)  # of what it said on stderr
 
     def __enter__(self) -> Child:
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()
         try:
             # Its own session: Ctrl-C reaches us alone, and we stop the child with all it has started.
-            self._process = subprocess.Popen(
-                self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr,
-                env=dict(self.environment), start_new_session=True,
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                env=dict(self.environment), start_new_session=True, cwd=self.cwd, bufsize=0,
             )  # fmt: skip
         except OSError as error:
-            self._stderr.close()
             what = f"cannot be started: {error.strerror}"
-            raise MeasureError(
-                what, where=self.command[0], hint="name an interpreter that works with --python"
-            ) from None
+            raise MeasureError(what, where=self.command[0], hint="is it spelled right, and on the PATH?") from None
+        except ValueError as error:  # a NUL in an argument
+            raise MeasureError(f"cannot be started: {error}", where=self.command[0]) from None
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._end()
-        self._stderr.close()
+        self.end()
 
-    def lines(self) -> Iterator[str]:
-        """Each line as it comes; at the end `stopped` says whether it died, hung or was interrupted."""
-        deadline = time.monotonic() + self.timeout_s
+    @property
+    def exit_code(self) -> int | None:
+        """What it ended with; None while it runs."""
+        return self.process.poll()
+
+    def pieces(self) -> Iterator[tuple[Stream, bytes]]:
+        """What it prints, in pieces as they come, and a tick whenever it has been silent for a moment.
+
+        At the end `stopped` says whether it died or hung. An exception of the caller's passes through.
+        """
+        deadline = None if self.timeout_s is None else time.monotonic() + self.timeout_s
         try:
             yield from self._read(deadline)
-            code = self._process.wait(max(_GRACE_S, deadline - time.monotonic()))
+            code = self.process.wait(_GRACE_S if deadline is None else max(_GRACE_S, deadline - time.monotonic()))
             if code:
-                self.stopped = f"the probe died ({_how(code)}): {self._last_words()}"
+                self.stopped = f"it died ({how(code)}): {self.last_words()}"
         except (TimeoutError, subprocess.TimeoutExpired):
-            self.stopped = f"no end within {self.timeout_s:.0f} s, so it was stopped; last heard: {self._last_words()}"
+            limit = f"within {self.timeout_s:.0f} s" if self.timeout_s else "after it closed its output"
+            self.stopped = f"no end {limit}, so it was stopped; last heard: {self.last_words()}"
         finally:
-            self._end()
+            self.end()
 
-    def _read(self, deadline: float) -> Iterator[str]:
-        out = self._process.stdout
-        if out is None or out.closed:
-            return
-        rest = b""
+    def _read(self, deadline: float | None) -> Iterator[tuple[Stream, bytes]]:
         with selectors.DefaultSelector() as selector:
-            selector.register(out, selectors.EVENT_READ)
-            while True:
-                if not selector.select(max(0.0, deadline - time.monotonic())):
+            for name, pipe in (("stdout", self.process.stdout), ("stderr", self.process.stderr)):
+                if pipe is not None and not pipe.closed:
+                    selector.register(pipe, selectors.EVENT_READ, name)
+            ended_s: float | None = None
+            while selector.get_map():
+                ready = selector.select(TICK_S)
+                for key, _ in ready:
+                    piece = os.read(key.fd, _PIECE)
+                    if not piece:
+                        selector.unregister(key.fileobj)
+                        continue
+                    self._hear(key.data, piece)
+                    yield key.data, piece
+                if not ready:
+                    yield "tick", b""
+                now = time.monotonic()
+                if deadline is not None and now > deadline:
                     raise TimeoutError
-                piece = os.read(out.fileno(), 1 << 16)
-                if not piece:
-                    return
-                *whole, rest = (rest + piece).split(b"\n")
-                rest = rest[-_LONGEST_LINE:]
-                for line in whole:
-                    yield line.decode(errors="replace")
+                if ended_s is None and self.process.poll() is not None:
+                    ended_s = now
+                if ended_s is not None and not ready and now > ended_s + _LINGER_S:
+                    return  # somebody it started has its output still open
 
-    def _last_words(self) -> str:
-        self._stderr.seek(0, os.SEEK_END)
-        self._stderr.seek(max(0, self._stderr.tell() - 4000))
-        lines = [line.strip() for line in self._stderr.read().decode(errors="replace").splitlines() if line.strip()]
+    def _hear(self, stream: Stream, piece: bytes) -> None:
+        if stream == "stderr":
+            self._last.append(piece[-_LAST_WORDS:])
+
+    def last_words(self) -> str:
+        """The end of what it said on stderr."""
+        text = b"".join(self._last)[-_LAST_WORDS:].decode(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
         return " | ".join(lines[-3:])[-600:] or "it said nothing"
 
-    def _end(self) -> None:
-        """Ask, wait, then force; the whole session, so that no helper of it stays.
+    def end(self) -> None:
+        """Ask, ask harder, then force; the whole session, so that no helper of it stays."""
+        forced = self.process.poll() is None  # one that ended by itself may leave others running
+        for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            if not forced or not self._anybody():
+                break
+            _signal(self.process.pid, sign)
+            with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+                self._drained(_GRACE_S)
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
 
-        Its output ends when it ends: by that we wait, since once `wait` has returned its number may be another's.
-        """
-        if self._process.poll() is None:
-            _signal(self._process.pid, signal.SIGTERM)
-            with contextlib.suppress(TimeoutError, KeyboardInterrupt):
-                for _ in self._read(time.monotonic() + _GRACE_S):
-                    pass
-            _signal(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+    def _anybody(self) -> bool:
+        """Whether the command, or anything it started in its session, is still there."""
+        if self.process.poll() is None:
+            return True
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+    def _drained(self, grace_s: float) -> None:
+        """Wait for their end, and keep reading meanwhile: a full pipe would hold it up."""
+        deadline = time.monotonic() + grace_s
+        while self._anybody() and time.monotonic() < deadline:
+            pipes = [p for p in (self.process.stdout, self.process.stderr) if p is not None and not p.closed]
+            with selectors.DefaultSelector() as selector:
+                for pipe in pipes:
+                    selector.register(pipe, selectors.EVENT_READ)
+                got = [os.read(key.fd, _PIECE) for key, _ in selector.select(0.05)] if pipes else []
+            if not any(got):
+                time.sleep(0.01)
 
 
 def _signal(group: int, sign: signal.Signals) -> None:
@@ -103,5 +152,10 @@ def _signal(group: int, sign: signal.Signals) -> None:
         os.killpg(group, sign)
 
 
-def _how(code: int) -> str:
+def how(code: int) -> str:
+    """An exit code in words.
+
+    >>> how(2), how(-9)
+    ('exit 2', 'killed by SIGKILL')
+    """
     return f"killed by {signal.Signals(-code).name}" if -code in set(signal.Signals) else f"exit {code}"

@@ -1,271 +1,270 @@
-"""Runs a probe in an interpreter, follows what it says, and makes a Run of it: raw samples, surroundings, doubts."""
+"""Runs any command, follows what it says, and makes a Run of it: raw samples, surroundings, doubts."""
 
 from __future__ import annotations
 
-import json
-import math
-import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from assay.errors import InputError, MeasureError, did_you_mean
-from assay.hardware import DTYPES
-from assay.machine import Interpreter, Machine
-from assay.measure import environment as surroundings
-from assay.measure.child import Child
-from assay.measure.detect import host
-from assay.measure.interpreter import find, look
-from assay.measure.steady import steady
-from assay.run import Case, Run, Sample
+from assay.errors import InputError, MeasureError, OutOfMemory
+from assay.measure.child import Child, Stream
+from assay.measure.found import Said
+from assay.measure.heard import Heard, Sink
+from assay.measure.inventory import environment as surroundings
+from assay.measure.inventory.discretion import arguments
+from assay.measure.lines import Lines
+from assay.measure.tail import Tail
+from assay.run import Run
 
-ENGINE = Path(__file__).with_name("probes") / "engine.py"
-
-# Probe -> seconds it is given, in full and with `quick`; together about 40 s, or 10.
-PROBES = {"matmul": (20.0, 5.0), "memory": (9.0, 2.5), "storage": (7.0, 2.0), "dispatch": (3.0, 0.5)}
-
-_SETUP_S = 90.0  # an interpreter and PyTorch from a cold disk, before the first sample
-_MOST_S = 86400.0
+_FLUSH_S = 1.0
+# A line of marks.py says more than a log can: events, warm-up, times of its own.
+_MARK = re.compile(r'\{"(?:[^"]*":[^{}]*, ?")?(?:event|warmup|at)": ')
+_CLOCK_S = 1.0  # the wall clock may wander by this much a second before it is said to have been set
+_LOUD_BYTES = 100_000_000  # output beyond this is worth a remark
 
 
-def measure(
-    probe: str,
-    *,
-    python: str | None = None,
-    budget_s: float | None = None,
-    cases: Sequence[str] | None = None,
-    quick: bool = False,
-    folder: Path | str | None = None,
-    progress: Callable[[str], None] | None = None,
-    timeout_s: float | None = None,
-) -> Run:
-    """Run one probe for about `budget_s` seconds and return everything it read.
+class Record(Sink, Protocol):
+    """An open run (the store's Recorder is one)."""
 
-    `python` names the interpreter to measure in, `cases` keeps the cases that match one of these globs, `folder` is
-    where the storage probe writes. When it is interrupted, hangs or dies after the first samples, the Run holds what
-    there is, with `partial` and the reason in `stopped`; before that, MeasureError or KeyboardInterrupt is raised.
+    full: str
+
+    @property
+    def emit_folder(self) -> Path: ...  # noqa: D102
+    def log(self, printed: bytes) -> None: ...  # noqa: D102
+    def flush(self) -> None: ...  # noqa: D102
+
+
+class Listen(Protocol):
+    """What makes sense of a log (`measure.listen.Listener` is one)."""
+
+    def line(self, text: str) -> Iterable[Said]: ...  # noqa: D102
+    def file(self, raw: bytes) -> Iterable[Said]: ...  # noqa: D102
+    def end(self) -> Iterable[Said]: ...  # noqa: D102
+
+
+def _silent(_: object) -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is to be run, and how it is listened to."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=dict)  # what must be alike for two runs to be compared
+    timeout_s: float | None = None
+    cwd: Path | None = None
+    workload: bool = False  # one of ours: without a sample there is nothing to keep
+    results: tuple[Path, ...] = ()  # files it writes figures to, read when it has ended
+
+
+def opening(task: Task, facts: Mapping[str, object]) -> Run:
+    """The head of a run that begins now."""
+    return Run(
+        id="", name=task.name, command=arguments(task.command),
+        started=datetime.now(UTC).isoformat(timespec="milliseconds"), duration_s=0.0, environment=facts,
+        settings=task.settings,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a command went: what was heard of it, and how it ended."""
+
+    heard: Heard
+    before: surroundings.Snapshot
+    stopped: str  # why it ended before its time
+    exit_code: int | None
+    printed_bytes: int
+    duration_s: float
+
+
+def follow(
+    task: Task, record: Record, began_s: float, *, listen: Listen | None = None, tell: Callable[[str], None] = _silent,
+    tee: bool = False, each_s: Callable[[int], None] = _silent,
+) -> Ended:  # fmt: skip
+    """Run a task to its end, interrupted or not, keeping everything it says in `record`.
+
+    `began_s` is the zero of all its times on the monotonic clock; `each_s` is called about once a second with the
+    command's process number. MeasureError where it could not be started at all.
     """
-    budget = _budget(probe, budget_s, quick)
-    path = find(python)
-    where = Path(folder or ".").resolve()
-    if probe == "storage" and not os.access(where, os.W_OK | os.X_OK):
-        raise InputError("cannot be written to", where=str(where), hint="name a folder of your own with --folder")
-    interpreter = look(path)
-    if interpreter.problem:
-        raise MeasureError(f"this interpreter does not work: {interpreter.problem}", where=path)
-    machine = host()
-    settings = _settings(machine, budget, quick, cases, where if probe == "storage" else None)
-    command = (path, str(ENGINE), probe, json.dumps(settings))
-    started, before = datetime.now(UTC), surroundings.snapshot()
-    heard = _Heard(progress or (lambda _: None), started.timestamp())
-    limit = timeout_s if timeout_s is not None else 2 * budget + _SETUP_S
-    with Child(command, _environment(machine), limit) as child:
+    before, since_s = surroundings.snapshot(), time.time()
+    heard = Heard(record, began_s, tell)
+    turn = _Turn(record, heard, Tail(record.emit_folder), listen, tee)
+    with Child(task.command, task.environment, timeout_s=task.timeout_s, cwd=task.cwd) as child:
+        each_s(child.process.pid)
         try:
-            for line in child.lines():
-                heard.take(line)
+            for stream, piece in child.pieces():
+                turn.take(stream, piece)
+                if turn.due():
+                    each_s(child.process.pid)
         except KeyboardInterrupt:
             child.stopped = "interrupted"
-        stopped = child.stopped
-    after = surroundings.snapshot()
-    if not heard.samples:
-        _nothing(stopped, heard, path)
-    told = surroundings.describe(before, after, machine.cpu.usable_threads)
-    judged = [steady(case, heard.of(case.name)) for case in heard.cases.values() if heard.of(case.name)]
-    return Run(
-        id="",
-        name=probe,
-        command=command,
-        started=started.isoformat(timespec="seconds"),
-        duration_s=round(after.at_s - before.at_s, 3),
-        environment={**_facts(machine, interpreter), **told},
-        settings=_shown(settings),
-        cases=tuple(case for case, _ in judged),
-        samples=tuple(sample for _, samples in judged for sample in samples),
-        events=tuple(heard.events),
-        warnings=_warnings(heard, [case.name for case, _ in judged if not case.steady], told, machine),
-        partial=bool(stopped),
-        stopped=stopped,
-        log=tuple(heard.log),
-    )
+            child.end()
+        stopped, code = child.stopped, child.exit_code
+    turn.end(task.results, since_s, well=not stopped)
+    if record.full:
+        stopped = stopped or f"the disk refused more: {record.full}"
+    return Ended(
+        heard=heard, before=before, stopped=stopped, exit_code=code, printed_bytes=turn.printed_bytes,
+        duration_s=time.monotonic() - began_s,
+    )  # fmt: skip
 
 
-def _warnings(heard: _Heard, unsettled: list[str], told: Mapping[str, object], machine: Machine) -> tuple[str, ...]:
-    return (
+def attend(
+    record: Record, began_s: float, process: int, said: Callable[[], str | None], *,
+    each_s: Callable[[int], None] = _silent,
+) -> Ended:  # fmt: skip
+    """Listen to a program that is running already, until `said` returns why it is over (empty: all went well)."""
+    before = surroundings.snapshot()
+    heard = Heard(record, began_s)
+    turn = _Turn(record, heard, Tail(record.emit_folder), None, tee=False)
+    each_s(process)
+    try:
+        while (stopped := said()) is None:
+            turn.take("tick", b"")
+            if turn.due():
+                each_s(process)
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+    turn.end()
+    return Ended(
+        heard=heard, before=before, stopped=stopped or "", exit_code=None, printed_bytes=0,
+        duration_s=time.monotonic() - began_s,
+    )  # fmt: skip
+
+
+def finished(task: Task, head: Run, ended: Ended, threads: int) -> Run:
+    """All that is known of a run once its command, and all that watched it, has ended."""
+    heard = ended.heard
+    if task.workload and not heard.count:
+        _nothing(ended.stopped, heard, task.command[0])
+    told = surroundings.describe(ended.before, surroundings.snapshot(), threads)
+    mute = not heard.count and not task.workload
+    warnings = (
+        *head.warnings,
         *heard.warnings,
-        *_named("too little time for", heard.short, "raise --budget"),
-        *surroundings.warnings(told, machine.cpu.usable_threads),
-        *_named("never settled, so not to be trusted:", unsettled),
+        *named("too little time for", heard.short, "raise --budget"),
+        *surroundings.warnings(told, threads),
+        *([_loud(ended.printed_bytes)] if ended.printed_bytes > _LOUD_BYTES else []),
+        *(["nothing it said was understood as a figure: see docs/measuring.md"] if mute else []),
     )
+    return replace(
+        head, duration_s=round(ended.duration_s, 3), environment={**head.environment, **heard.facts, **told},
+        settings={**head.settings, **heard.settings}, cases=tuple(heard.cases.values()), events=tuple(heard.events),
+        warnings=warnings, partial=bool(ended.stopped), stopped=ended.stopped, exit_code=ended.exit_code,
+    )  # fmt: skip
 
 
-@dataclass
-class _Heard:
-    """What the probe has said so far; the door where its lines become nouns."""
+def _loud(printed_bytes: int) -> str:
+    return f"the command printed {printed_bytes / 1e9:.1f} GB; log.txt has it whole"
 
-    progress: Callable[[str], None]
-    began_s: float
-    cases: dict[str, Case] = field(default_factory=dict)
-    samples: dict[str, list[Sample]] = field(default_factory=dict)
-    events: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    short: list[str] = field(default_factory=list)  # cases for which there was too little time
-    log: list[str] = field(default_factory=list)
-    counter: str = ""
 
-    def of(self, case: str) -> list[Sample]:
-        return self.samples.get(case, [])
+class _Turn:
+    """What is done while a command runs: its output kept, shown and listened to, its marks collected."""
 
-    def take(self, line: str) -> None:
-        """One line; what is not ours is kept in the log and otherwise passed over."""
-        self.log.append(line)
+    def __init__(self, record: Record, heard: Heard, tail: Tail, listen: Listen | None, tee: bool) -> None:
+        self.record, self.heard, self.tail, self.listen, self.tee = record, heard, tail, listen, tee
+        self.printed_bytes = 0
+        self._streams: dict[Stream, Lines] = {"stdout": Lines(), "stderr": Lines()}
+        self._due_s = time.monotonic() + _FLUSH_S
+        self._offset_s = time.time() - time.monotonic()
+
+    def take(self, stream: Stream, piece: bytes) -> None:
+        """A piece of output, or a moment of silence."""
+        if piece:
+            self.printed_bytes += len(piece)
+            self.record.log(piece)
+            if self.tee:
+                _show(piece)
+            if self.listen is not None:
+                self._lines(stream, piece, self.listen)
+        now_s = time.monotonic()
+        for line in self.tail.lines():
+            self.heard.line(line, now_s)
+
+    def _lines(self, stream: Stream, piece: bytes, listen: Listen) -> None:
+        now_s = time.monotonic()
+        for line in self._streams[stream].feed(piece):
+            if _MARK.match(line):  # a mark that was printed, since the folder for marks is out of reach
+                self.heard.line(line, now_s)
+            elif said := listen.line(line):
+                self.heard.found(said, now_s)
+
+    def due(self) -> bool:
+        """Once a second: everything is handed to the operating system, and the clock is looked at."""
+        now_s = time.monotonic()
+        if now_s < self._due_s:
+            return False
+        self._due_s = now_s + _FLUSH_S
+        self.record.flush()
+        moved_s = time.time() - now_s - self._offset_s
+        if abs(moved_s) > _CLOCK_S:
+            self._offset_s += moved_s
+            text = f"the system's clock was set by {moved_s:+.1f} s; the times of this run are not affected"
+            self.heard.happened("clock", text, now_s)
+        return True
+
+    def end(self, results: Iterable[Path] = (), since_s: float = 0.0, *, well: bool = True) -> None:
+        """What was still on its way when the command ended, and what it left in files."""
+        now_s = time.monotonic()
+        if self.listen is not None:
+            for lines in self._streams.values():
+                if well:  # half a line of a program that was killed may hold half a number
+                    self.heard.found(self.listen.line(lines.rest()), now_s)
+            self.heard.found(self.listen.end(), now_s)
+            for path in results:
+                self._file(path, since_s, self.listen, now_s)
+        for line in self.tail.lines(final=True):
+            self.heard.line(line, now_s)
+        self.record.flush()
+
+    def _file(self, path: Path, since_s: float, listen: Listen, now_s: float) -> None:
+        """A result file counts if the command wrote it: one from an earlier time says nothing of this run."""
         try:
-            said = json.loads(line, parse_constant=_refuse)
-            {"begin": self._begin, "end": self._end, "skip": self._skip, "warning": self._warning,
-             "sample": self._sample}[said.get("event", "sample")](said)  # fmt: skip
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            self.events.append(f"line not understood ({error}): {line[:120]}")
-
-    def _begin(self, said: dict[str, Any]) -> None:
-        case = _case(said["case"])
-        self.cases[case.name] = case
-        self.counter = f"[{int(said['number'])}/{int(said['of'])}]"
-
-    def _sample(self, said: dict[str, Any]) -> None:
-        value = float(said["value"])
-        if said["case"] not in self.cases or not math.isfinite(value) or value <= 0:
-            raise ValueError("no such case, or not a time")
-        sample = Sample(
-            case=said["case"],
-            metric=str(said["metric"]),
-            value=value,
-            index=int(said["index"]),
-            warmup=bool(said.get("warmup", False)),
-            at_s=round(float(said["at"]) - self.began_s, 6),
-        )
-        self.samples.setdefault(sample.case, []).append(sample)
-
-    def _end(self, said: dict[str, Any]) -> None:
-        from assay.stats import median
-        from assay.units import show
-
-        taken = [s.value for s in self.of(said["case"]) if not s.warmup]
-        self.progress(f"{self.counter} {said['case']}: {show(median(taken), 's')}, {len(taken)} samples")
-
-    def _skip(self, said: dict[str, Any]) -> None:
-        text = f"{said['case']}: {'cut short' if self.of(said['case']) else 'left out'}: {said['why']}"
-        (self.short if said.get("for_time") else self.warnings).append(text)
-        self.progress(f"{self.counter} {text}")
-
-    def _warning(self, said: dict[str, Any]) -> None:
-        self.warnings.append(str(said["text"]))
-        self.progress(f"Warning: {said['text']}")
+            if path.stat().st_mtime < since_s - 1.0:
+                return self.heard.warn(f"{path} is older than this run, and was not read")
+            said = list(listen.file(path.read_bytes()))
+        except OSError as error:
+            return self.heard.warn(f"{path} cannot be read: {error.strerror or error}")
+        if not said:
+            self.heard.warn(f"{path}: no figure in it was understood")
+        return self.heard.found(said, now_s)
 
 
-def _case(told: Mapping[str, Any]) -> Case:
-    dtype = str(told.get("dtype") or "")
-    if dtype and dtype not in DTYPES:
-        raise ValueError(f"dtype {dtype}")
-    return Case(
-        name=str(told["name"]),
-        kind=str(told["kind"]),
-        dtype=dtype,
-        flop=None if told.get("flop") is None else float(told["flop"]),
-        size_bytes=None if told.get("bytes") is None else float(told["bytes"]),
-        shape=tuple(int(n) for n in told.get("shape") or ()),
-        library=str(told.get("library") or ""),
-        device=str(told.get("device") or "cpu"),
-        threads=None if told.get("threads") is None else int(told["threads"]),
-        note=str(told.get("note") or ""),
-    )
+def _show(piece: bytes) -> None:
+    """The command's output as it comes; on stderr, since stdout is for the answer."""
+    with suppress(OSError, ValueError):
+        sys.stderr.buffer.write(piece)
+        sys.stderr.buffer.flush()
 
 
-def _refuse(name: str) -> float:
-    raise ValueError(f"{name} is not a number")
-
-
-def _budget(probe: str, budget_s: float | None, quick: bool) -> float:
-    if probe not in PROBES:
-        hint = did_you_mean(probe, PROBES) or f"probes: {', '.join(PROBES)}"
-        raise InputError(f'"{probe}" is not a probe', hint=hint)
-    budget = PROBES[probe][quick] if budget_s is None else budget_s
-    if not 0 < budget <= _MOST_S:
-        raise InputError(f"a budget of {budget} s is not possible", where="--budget", hint="write seconds, such as 20")
-    return budget
-
-
-def _settings(
-    machine: Machine, budget: float, quick: bool, cases: Sequence[str] | None, folder: Path | None
-) -> dict[str, Any]:
-    return {
-        "budget_s": budget,
-        "quick": quick,
-        "cases": list(cases or ()),
-        "threads": machine.cpu.usable_threads,
-        "last_cache_bytes": machine.cpu.last_cache_bytes,
-        "folder": str(folder) if folder else None,
-    }
-
-
-def _shown(settings: Mapping[str, Any]) -> dict[str, str]:
-    words = {"quick": "yes" if settings["quick"] else "no", "cases": " ".join(settings["cases"]) or "all"}
-    rest = {key: f"{settings[key]}" for key in ("budget_s", "threads", "folder") if settings[key] is not None}
-    return words | rest
-
-
-def _environment(machine: Machine) -> dict[str, str]:
-    """Ours; where a container's quota is below what is visible, thread pools are told, or they would be throttled."""
-    cpu = machine.cpu
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    told = dict.fromkeys(names, str(cpu.usable_threads)) if cpu.usable_threads < cpu.threads else {}
-    return {**told, **os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-def _facts(machine: Machine, interpreter: Interpreter) -> dict[str, object]:
-    """What a later comparison needs to know of the machine and its software, flat and plain."""
-    cpu = machine.cpu
-    libraries = {f.name: f.version for f in interpreter.frameworks if f.status != "absent"}
-    return {
-        "cpu": cpu.model,
-        "architecture": cpu.architecture,
-        "cores": cpu.cores,
-        "threads": cpu.threads,
-        "usable_threads": cpu.usable_threads,
-        "isa": list(cpu.isa),
-        "last_cache_bytes": cpu.last_cache_bytes,
-        "memory_bytes": machine.memory_bytes,
-        "numa_nodes": len(machine.numa_bytes) or None,
-        "devices": [f"{d.name} ({d.driver or 'no driver seen'})" for d in machine.devices],
-        "system": machine.system,
-        "kernel": machine.kernel,
-        "hypervisor": machine.hypervisor,
-        "container": machine.container,
-        "python": interpreter.version,
-        "numpy": interpreter.numpy,
-        "blas": interpreter.blas,
-        **{name: version or "unknown version" for name, version in libraries.items()},
-        "thread_settings": {
-            k: v for k, v in sorted(os.environ.items()) if re.fullmatch(r"\w+_NUM_THREADS|KMP_AFFINITY", k)
-        },
-    }
-
-
-def _named(what: str, cases: Sequence[str], hint: str = "") -> tuple[str, ...]:
+def named(what: str, cases: Iterable[str], hint: str = "") -> tuple[str, ...]:
     """One warning for many cases: the first three by name."""
-    more = f" and {len(cases) - 3} more" if len(cases) > 3 else ""
-    names = ", ".join(case.partition(": ")[0] for case in cases[:3])
-    return (f"{what} {names}{more}{f'; {hint}' if hint else ''}",) if cases else ()
+    listed = list(cases)
+    more = f" and {len(listed) - 3} more" if len(listed) > 3 else ""
+    names = ", ".join(case.partition(": ")[0] for case in listed[:3])
+    return (f"{what} {names}{more}{f'; {hint}' if hint else ''}",) if listed else ()
 
 
-def _nothing(stopped: str, heard: _Heard, path: str) -> None:
-    """Nothing was read: there is no run to keep, only a reason to give."""
+def _nothing(stopped: str, heard: Heard, path: str) -> None:
+    """A workload of ours read nothing: there is only a reason to give."""
     if stopped == "interrupted":
         raise KeyboardInterrupt
     if not stopped and not heard.cases:
         raise InputError(
             "no case matches", where="--cases", hint="a glob such as 'numpy fp32 *'; without it all are measured"
         )
+    memory = next((event.text for event in heard.events if event.kind == "oom"), "")
+    if memory:
+        raise OutOfMemory(memory, where=path, hint="try less at a time, such as --set micro_batch=1")
     reason = stopped or "; ".join([*heard.short[:1], *heard.warnings[:2]])
     raise MeasureError(f"nothing was measured: {reason}", where=path, hint="see assay doctor, or raise --budget")
