@@ -12,7 +12,8 @@ from assay.plan import Plan
 from assay.published import Checked, PublishedRow
 from assay.report import Measured, ParityPoint, Refusal, Study
 from assay.result import Evidence, MemoryPart, Part, Point, Result, Value
-from assay.run import Case, Run, Sample
+from assay.run import Case, Run
+from assay.series import Sample, gathered
 from assay.summary import summarise
 from assay.workload import Workload
 
@@ -183,23 +184,24 @@ def probe() -> Run:
     matmuls = ((256, 31e9), (512, 58e9), (1024, 88e9), (2048, 101e9), (4096, 104e9))
     moves = (("copy", 64, 11.2e9), ("copy", 512, 10.4e9), ("triad", 64, 12.9e9), ("triad", 512, 12.1e9))
     timed = [
-        (
-            Case(name=f"numpy fp32 {n}×{n}×{n}", kind="matmul", dtype="fp32", flop=2.0 * n**3, steady=n != 512),
-            2 * n**3 / r,
-        )
+        (Case(name=f"numpy fp32 {n}×{n}×{n}", kind="matmul", dtype="fp32", flop=2.0 * n**3), 2 * n**3 / r)
         for n, r in matmuls
     ]
     timed += [(Case(name=f"{k} {n} MiB", kind=k, size_bytes=n * 2.0**20), n * 2**20 / r) for k, n, r in moves]
     timed.append((Case(name="empty call", kind="dispatch"), 2.1e-6))
     samples = [
-        Sample(case=case.name, metric="time_s", value=typical * (1 + 0.05 * math.sin(i * i)), index=i, warmup=i < 4)
+        Sample(case.name, "time_s", typical * _scatter(i) * (1 + i / 14 * ("512×" in case.name)), i, 0.1 * i, i < 4)
         for case, typical in timed
         for i in range(28)
     ]
     return Run(
-        id="", name="matmul", command=("assay", "measure"), started="2026-11-24T09:00:00Z", duration_s=12.0,
-        environment={}, cases=tuple(case for case, _ in timed), samples=tuple(samples),
+        id="", name="gemm", command=("assay", "measure"), started="2026-11-24T09:00:00Z", duration_s=12.0,
+        environment={}, cases=tuple(case for case, _ in timed), series=gathered(samples),
     )  # fmt: skip
+
+
+def _scatter(i: int) -> float:
+    return 1 + 0.05 * math.sin(i * i)
 
 
 def machine() -> Measured:

@@ -19,7 +19,7 @@ _TIMES = (
     (0.0, 1e-6, "µs"),
 )
 _PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""))
-_SYMBOLS = {"bytes": "B", "flop": "FLOP", "w": "W", "j": "J", "hz": "Hz", "byte": "B"}
+_SYMBOLS = {"bytes": "B", "flop": "FLOP", "w": "W", "j": "J", "hz": "Hz", "byte": "B", "celsius": "°C"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def ranking(options: Sequence[Option], metric: Metric) -> Chart | None:
     def build(layout: Layout) -> Spec:
         axis, scaled = _axis(data, suffix(metric.name), metric.title)
         strong = [n for n in notes if n in leaders]
-        return rows(layout, notes, axis, _dots(scaled), under=[_band(scaled[0])], strong=strong)
+        return rows(layout, notes, axis, dots(scaled), under=[_band(scaled[0])], strong=strong)
 
     alt = f"{metric.title}, {metric.better} is better. " + "; ".join(d["tip"] for d in data[:5])
     keys = [
@@ -61,7 +61,7 @@ def levers(option: Option) -> Chart | None:
     room = max(high - low, 0.01) * 0.03
 
     def build(layout: Layout) -> Spec:
-        axis = _linear("change of step time", low - room, high + room, _CHANGE)
+        axis = linear("change of step time", low - room, high + room, _CHANGE)
         ends = {"x": at("start"), "x2": at("end"), "color": raw("fill"), "description": TIP}
         return rows(layout, {n: percent(c) for n, c in change.items()}, axis, [layer("bar", data, ends)])
 
@@ -74,7 +74,9 @@ def _lever(name: str, change: float) -> Spec:
     return {"row": name, "start": 0.0, "end": change, "tip": tip, "fill": LIGHT["good" if change < 0 else "bad"]}
 
 
-def measured(cases: Sequence[CaseSummary], unit: str, title: str, name: str) -> Chart | None:
+def measured(
+    cases: Sequence[CaseSummary], unit: str, title: str, name: str, *, half: bool = True
+) -> Chart | None:  # fmt: skip
     """What a machine did, case by case: its rate, or its time where it does no countable work."""
     data = [row for c in cases[: 2 * TOP] if (row := _case(c, unit)) is not None]
     if not data:
@@ -82,13 +84,13 @@ def measured(cases: Sequence[CaseSummary], unit: str, title: str, name: str) -> 
 
     def build(layout: Layout) -> Spec:
         axis, scaled = _axis(data, unit, title)
-        return rows(layout, {d["row"]: d["note"] for d in data}, axis, _dots(scaled))
+        return rows(layout, {d["row"]: d["note"] for d in data}, axis, dots(scaled))
 
     keys = [Key("figure and its 90 % interval", "accent", "line")]
     if any(not c.steady for c in cases):
         keys.append(Key("never settled: not used", "bad", "line"))
     alt = "; ".join(d["tip"] for d in data[:8])
-    return chart(name, title, alt, build, keys=keys, caption=rest(len(cases) - 2 * TOP), half=True)
+    return chart(name, title, alt, build, keys=keys, caption=rest(len(cases) - 2 * TOP), half=half)
 
 
 def _case(case: CaseSummary, unit: str) -> Spec | None:
@@ -103,7 +105,8 @@ def _case(case: CaseSummary, unit: str) -> Spec | None:
     return {"row": name, "low": low, "mean": mean, "high": high, "fill": fill, "note": show(mean, unit), "tip": tip}
 
 
-def _dots(data: Sequence[Spec]) -> list[Spec]:
+def dots(data: Sequence[Spec]) -> list[Spec]:
+    """A figure a row, with its interval."""
     told = {"color": raw("fill"), "description": TIP}
     line = {"x": at("low"), "x2": at("high"), **told}
     return [
@@ -123,13 +126,14 @@ def _axis(data: Sequence[Spec], unit: str, title: str) -> tuple[Spec, list[Spec]
     scaled = [{**d, **{end: d[end] / told.factor for end in ("low", "mean", "high")}} for d in data]
     low, high = min(ends) / told.factor, max(ends) / told.factor
     if low <= 0 or high / low <= LOG_FROM:
-        return _linear(told.title(title), min(0.0, low), high * 1.03, told.expression), scaled
+        return linear(told.title(title), min(0.0, low), high * 1.03, told.expression), scaled
     reach = span([low, high])
     ticks = {"values": log_ticks(*reach), "title": f"{told.title(title)}, log scale", "labelExpr": told.expression}
     log = {"type": "log", "domain": list(reach), "nice": False}
     return {"type": "quantitative", "scale": log, "axis": ticks}, scaled
 
 
-def _linear(title: str, low: float, high: float, expression: str) -> Spec:
+def linear(title: str, low: float, high: float, expression: str) -> Spec:
+    """A linear axis from one end to the other."""
     axis = {"title": title, "labelExpr": expression, "tickCount": 6}
     return {"type": "quantitative", "scale": {"domain": [low, high], "nice": False}, "axis": axis}

@@ -18,6 +18,11 @@ def payload(study: Study, options: Sequence[Option]) -> str:
     asked = {"question": study.question, "rank_by": study.rank_by}
     refused = [{"system": r.system, "vendor": r.vendor, "reason": r.reason} for r in study.refused]
     data = {**head, **asked, "options": [_option(o) for o in options], "refused": refused}
+    return json_text(data)
+
+
+def json_text(data: object) -> str:
+    """JSON that no text in it can break out of."""
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

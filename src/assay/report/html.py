@@ -21,8 +21,8 @@ from assay.report.text import EVIDENCE, moment, ties, verdict
 def render(study: Study) -> str:
     """The whole report as one HTML text; write it where you like."""
     found = options(study)
-    script, sheet = _asset("report.js"), style() + _asset("report.css")
-    html: str = _template().render(
+    script, sheet = asset("report.js"), style() + asset("report.css")
+    html: str = template("report.html.j2").render(
         study=study,
         created=moment(study.created),
         options=found,
@@ -31,15 +31,20 @@ def render(study: Study) -> str:
         verdict=verdict(study),
         ties=ties(found),
         cards=cards(found, headline(study)),
-        sections=[_drawn(s) for s in sections(study, found)],
+        sections=[drawn(s) for s in sections(study, found)],
         evidence=EVIDENCE,
         colors=LIGHT,
         data=payload(study, found),
         script=script,
         sheet=sheet,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        script_hash=hashed(script),
     )
     return html
+
+
+def hashed(script: str) -> str:
+    """What the page's policy knows its own script by."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class Drawn:
     figure: Figure
     wide: str
     phone: str
+    each: Drawn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +65,28 @@ class DrawnSection:
     figures: tuple[Drawn, ...]
 
 
-def _drawn(section: Section) -> DrawnSection:
+def drawn(section: Section) -> DrawnSection:
+    """A section with its figures drawn."""
     return DrawnSection(section, tuple(_figure(f) for f in section.figures))
 
 
 def _figure(figure: Figure) -> Drawn:
     chart: Chart = figure.chart
     said = f"{chart.title}. {chart.alt}"
-    return Drawn(figure, draw(chart.wide, said), draw(chart.phone, said))
+    each = _figure(figure.each) if figure.each is not None else None
+    return Drawn(figure, draw(chart.wide, said), draw(chart.phone, said), each)
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A style sheet or a script as it stands beside the templates."""
     return (files("assay.report") / "templates" / name).read_text(encoding="utf-8")
 
 
 @cache
-def _template():  # type: ignore[no-untyped-def]  # jinja2 is imported only here
+def template(name: str):  # type: ignore[no-untyped-def]  # jinja2 is imported only here
+    """A page's template."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("assay.report", "templates")
     env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return env.get_template("report.html.j2")
+    return env.get_template(name)

@@ -25,7 +25,7 @@ MEMORY = (
     "The fullest device at its worst moment: the model's state is teal, what a batch needs is blue, what is held back "
     "grey. Beyond the line it does not fit."
 )
-_KINDS = (("flop_per_s", "Computing speed"), ("bytes_per_s", "Data rate"), ("s", "Time of a call"))
+KINDS = (("flop_per_s", "Computing speed"), ("bytes_per_s", "Data rate"), ("s", "Time of a call"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Figure:
 
     chart: Chart
     table: Table
+    each: Figure | None = None  # the same of every device for itself, on demand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +108,8 @@ def _machine(machine: Measured | None) -> Section | None:
     if machine is None:
         return None
     figures = []
-    for unit, title in _KINDS:
-        cases, name = [c for c in machine.cases if _unit(c) == unit], unit.replace("_", "-")
+    for unit, title in KINDS:
+        cases, name = [c for c in machine.cases if unit_of_case(c) == unit], unit.replace("_", "-")
         if chart := bars.measured(cases, unit, title, f"measured-{name}"):
             figures.append(Figure(chart, ledgers.measured_table(cases, f"measured-{name}-table")))
     lead = f"Measured on {machine.name}, warm-up left out; intervals hold the true figure nine times in ten."
@@ -122,7 +123,8 @@ def _machine(machine: Measured | None) -> Section | None:
     )
 
 
-def _unit(case: CaseSummary) -> str:
+def unit_of_case(case: CaseSummary) -> str:
+    """The unit a case is shown in: its rate's, or that of time."""
     return case.rate_unit if case.rate is not None and case.rate_unit else "s"
 
 

@@ -39,8 +39,8 @@ def time(options: Sequence[Option]) -> Chart | None:
     notes = {name: show(None if v is None else v.mean, "s") for name, v in steps.items()}
 
     def build(layout: Layout) -> Spec:
-        axis = _axis("share of step time; the step's length at the right")
-        return rows(layout, notes, axis, _stack(data, 0.09 if layout.narrow else 0.03))
+        axis = share_axis("share of step time; the step's length at the right")
+        return rows(layout, notes, axis, stack(data, 0.09 if layout.narrow else 0.03))
 
     alt = "Longest part of a step: " + "; ".join(f"{o.label} {_longest(o.parts)}" for o in first[:6])
     keys = [Key(name, token) for name, token in colors.items()]
@@ -62,8 +62,8 @@ def memory(options: Sequence[Option]) -> Chart | None:
     def build(layout: Layout) -> Spec:
         line = {"x": at("at"), "color": fixed("bad"), "description": TIP}
         full = layer("rule", [{"at": 1.0, "tip": "all the memory there is"}], line, strokeDash=[4, 3], strokeWidth=1.5)
-        axis = _axis("share of the device's memory", top)
-        return rows(layout, notes, axis, _stack(data, 0.09 if layout.narrow else 0.03), over=[full])
+        axis = share_axis("share of the device's memory", top)
+        return rows(layout, notes, axis, stack(data, 0.09 if layout.narrow else 0.03), over=[full])
 
     alt = "Memory left on the fullest device: " + "; ".join(f"{name} {note}" for name, note in notes.items())
     keys = [*(Key(name, token) for name, token in colors.items()), Key("capacity", "bad", "dash")]
@@ -108,17 +108,18 @@ def _shares(option: Option, colors: Mapping[str, str]) -> list[Spec]:
         times[p.name] += p.time_s
     total = sum(times.values()) or 1.0
     tips = {n: f"{option.label}, {n}: {percent(t / total, sign=False)} = {show(t, 's')}" for n, t in times.items()}
-    return _segments(option.label, {n: t / total for n, t in times.items()}, colors, tips)
+    return segments(option.label, {n: t / total for n, t in times.items()}, colors, tips)
 
 
 def _sizes(option: Option, colors: Mapping[str, str]) -> list[Spec]:
     room = capacity(option)
     shares = {p.name: p.size_bytes / room for p in option.memory}
     tips = {p.name: f"{option.label}, {p.name}: {show(p.size_bytes, 'bytes')}" for p in option.memory}
-    return _segments(option.label, shares, colors, tips)
+    return segments(option.label, shares, colors, tips)
 
 
-def _segments(row: str, shares: Mapping[str, float], colors: Mapping[str, str], tips: Mapping[str, str]) -> list[Spec]:
+def segments(row: str, shares: Mapping[str, float], colors: Mapping[str, str], tips: Mapping[str, str]) -> list[Spec]:
+    """One row's parts, one after the other."""
     start, found = 0.0, list[Spec]()
     for name, share in shares.items():
         place = {"row": row, "start": start, "middle": start + share / 2, "end": start + share, "share": share}
@@ -128,7 +129,7 @@ def _segments(row: str, shares: Mapping[str, float], colors: Mapping[str, str], 
     return found
 
 
-def _stack(data: Sequence[Spec], cut: float) -> list[Spec]:
+def stack(data: Sequence[Spec], cut: float) -> list[Spec]:
     """Segments with a seam between them, and their share in per cent where they are wide enough."""
     ends = {"x": at("start"), "x2": at("end"), "color": raw("fill"), "description": TIP}
     told = {"x": at("middle"), "text": at("text"), "color": raw("ink")}
@@ -136,7 +137,8 @@ def _stack(data: Sequence[Spec], cut: float) -> list[Spec]:
     return [bars, layer("text", [d for d in data if d["share"] >= cut], told, fontSize=10)]
 
 
-def _axis(title: str, top: float = 1.0) -> Spec:
+def share_axis(title: str, top: float = 1.0) -> Spec:
+    """An axis of shares in per cent."""
     axis = {"title": title, "labelExpr": "format(100 * datum.value, '.0f') + ' %'", "tickCount": 6}
     return {"type": "quantitative", "scale": {"domain": [0, top], "nice": False}, "axis": axis}
 

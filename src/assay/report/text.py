@@ -124,6 +124,16 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def sentence(text: str) -> str:
+    """A remark as a sentence.
+
+    >>> sentence("no device sensor was read")
+    'No device sensor was read.'
+    """
+    text = capital(text.strip())
+    return text if text.endswith((".", "!", "?")) or not text else f"{text}."
+
+
 def listed(names: Sequence[str], most: int = 12) -> str:
     """Names in a sentence; beyond `most` they are counted.
 
