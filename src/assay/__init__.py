@@ -16,33 +16,53 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
-    from assay.api import calibrate, compare, doctor, measure, predict, report, search, system, validate, workload
+    from assay.api import (
+        calibrate,
+        compare,
+        doctor,
+        gate,
+        measure,
+        monitor,
+        observe,
+        predict,
+        report,
+        search,
+        system,
+        validate,
+        watch,
+        workload,
+    )
     from assay.calibration import Calibration
     from assay.errors import AssayError, Finding, InputError, MeasureError
     from assay.hardware import Accelerator, Link, Offer, System
+    from assay.marks import batches, emit, phase
     from assay.model import Model
+    from assay.observed import Observation
     from assay.plan import Plan, Recompute, parse_plan
     from assay.result import Result, Value
     from assay.run import Run
     from assay.workload import Workload
 
 __all__ = [
-    "Accelerator", "AssayError", "Calibration", "Finding", "InputError", "Link", "MeasureError", "Model", "Offer",
-    "Plan", "Recompute", "Result", "Run", "System", "Value", "Workload", "calibrate", "compare", "doctor", "measure",
-    "parse_plan", "predict", "report", "search", "system", "validate", "workload",
+    "Accelerator", "AssayError", "Calibration", "Finding", "InputError", "Link", "MeasureError", "Model", "Observation",
+    "Offer", "Plan", "Recompute", "Result", "Run", "System", "Value", "Workload", "batches", "calibrate", "compare",
+    "doctor", "emit", "gate", "measure", "monitor", "observe", "parse_plan", "phase", "predict", "report", "search",
+    "system", "validate", "watch", "workload",
 ]  # fmt: skip
 
 # Public name -> the module it lives in.
 _HOMES = {
     **dict.fromkeys(
-        ("workload", "system", "search", "predict", "validate", "measure", "calibrate", "doctor", "compare", "report"),
+        ("workload", "system", "search", "predict", "validate", "measure", "calibrate", "doctor", "compare", "report",
+         "gate", "monitor", "observe", "watch"),
         "assay.api",
     ),
+    **dict.fromkeys(("batches", "emit", "phase"), "assay.marks"),
     **dict.fromkeys(("Plan", "Recompute", "parse_plan"), "assay.plan"),
     **dict.fromkeys(("Accelerator", "Link", "Offer", "System"), "assay.hardware"),
     **dict.fromkeys(("AssayError", "InputError", "MeasureError", "Finding"), "assay.errors"),
     "Workload": "assay.workload", "Model": "assay.model", "Result": "assay.result", "Value": "assay.result",
-    "Run": "assay.run", "Calibration": "assay.calibration",
+    "Run": "assay.run", "Calibration": "assay.calibration", "Observation": "assay.observed",
 }  # fmt: skip
 
 
@@ -50,7 +70,10 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         message = f"module 'assay' has no attribute {name!r}"
         raise AttributeError(message)
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    found = getattr(importlib.import_module(_HOMES[name]), name)
+    if _HOMES[name] == "assay.marks":  # said once a step: the next time Python finds it without asking here
+        globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

@@ -19,7 +19,7 @@ def refuse(event, args):
         raise RuntimeError(f"the demo reached for the network: {args}")
 sys.addaudithook(refuse)
 from assay.api import demo as d
-d.BUDGETS.update({"matmul": 3.0, "memory": 1.0, "storage": 0.5, "dispatch": 0.3})
+d.BUDGETS.update({"gemm": 3.0, "membw": 1.0, "storage": 0.5, "launch": 0.3})
 from assay.cli.main import main
 main(["demo", "--out", sys.argv[1]])
 """
@@ -43,8 +43,8 @@ def test_the_demo_ends_well_and_says_what_to_type_next(done):
 def test_each_probe_left_a_run_with_its_raw_samples(done):
     out, _ = done
     runs = [store.load(path) for path in store.list_runs(out)]
-    assert {run.name for run in runs} == {"matmul", "memory", "storage", "dispatch"}
-    assert all(run.samples and run.environment for run in runs)
+    assert {run.name for run in runs} == {"gemm", "membw", "storage", "launch"}
+    assert all(run.series and run.environment for run in runs)
 
 
 def test_the_table_prints_an_unknown_price_as_unknown_and_no_price_as_zero(done):

@@ -38,3 +38,34 @@ def test_a_missing_interpreter_is_an_input_error(capsys):
     code, out, err = assay(capsys, "doctor", "--python", "/no/such/python")
     assert (code, out) == (2, "")
     assert "--python" in err
+
+
+def test_the_machine_is_described_as_mlperf_wants_it_and_gaps_are_named(capsys, tmp_path):
+    out = tmp_path / "system.json"
+    told = ("--set", "submitter=Us", "--set", "division=open")
+    code, _, err = assay(capsys, "doctor", "--python", sys.executable, "--mlperf", "training", *told, "-o", str(out))
+    assert code == 0
+    found = json.loads(out.read_text())
+    assert found["submitter"] == "Us"
+    assert found["host_processor_model_name"]
+    unknown = err.partition("Unknown, and left empty: ")[2]
+    assert unknown
+    assert all(found[name.strip()] == "" for name in unknown.splitlines()[0].split(","))
+
+
+def test_a_kept_runs_machine_can_be_described_and_names_left_out(capsys, tmp_path):
+    from assay.api import measure
+
+    run = measure([sys.executable, "-c", "pass"], out=tmp_path, vendors=())
+    (folder,) = tmp_path.glob("*")
+    code, out, _ = assay(capsys, "doctor", "--mlperf", "inference", "--run", str(folder), "--redact")
+    assert code == 0
+    host = str(run.environment["host"])
+    assert host not in out.split('"')
+    assert json.loads(out)["number_of_nodes"] == "1"
+
+
+def test_what_belongs_to_the_description_alone_is_refused_without_it(capsys):
+    code, _, err = assay(capsys, "doctor", "--redact")
+    assert code == 2
+    assert "belong to --mlperf" in err

@@ -1,9 +1,10 @@
-"""`assay measure` from the outside: a table, a run on disk, and a clean end whatever happens."""
+"""`assay measure` from the outside: figures, a run on disk, and a clean end whatever happens."""
 
 import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ from assay.cli.main import main
 # A shell that starts the tests in the background has told its children to ignore Ctrl-C.
 HEED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 ASSAY = [sys.executable, "-c", f"{HEED}; from assay.cli.main import main; main()"]
+STEPS = 'for i in range(12): print(\'{"step": %d, "loss": %f}\' % (i, 1 / (i + 1)), flush=True)'
 
 
 def assay(capsys, *args: str) -> tuple[int, str, str]:
@@ -24,8 +26,8 @@ def assay(capsys, *args: str) -> tuple[int, str, str]:
     return end.value.code, out, err
 
 
-def test_a_table_a_run_and_what_to_type_next(capsys, tmp_path):
-    code, out, err = assay(capsys, "measure", "dispatch", "--budget", "0.1", "--out", str(tmp_path))
+def test_a_workload_gives_a_table_a_run_and_what_to_type_next(capsys, tmp_path):
+    code, out, err = assay(capsys, "measure", "launch", "--budget", "0.1", "--no-sensors", "--out", str(tmp_path))
     (path,) = store.list_runs(tmp_path)
     assert code == 0
     titles = "case median 90 % ± spread rate rate 90 % kept dropped steady"
@@ -36,88 +38,144 @@ def test_a_table_a_run_and_what_to_type_next(capsys, tmp_path):
     assert "[1/" in err  # a line a case
 
 
-def test_json_names_the_run_and_its_cases(capsys, tmp_path):
-    code, out, _ = assay(capsys, "measure", "dispatch", "--budget", "0.1", "--out", str(tmp_path), "--format", "json")
+def test_a_command_gives_its_figures_and_its_output_is_seen(capfd, tmp_path):
+    with pytest.raises(SystemExit) as end:
+        main(["measure", "--no-sensors", "--out", str(tmp_path), "--", sys.executable, "-c", STEPS])
+    out, err = capfd.readouterr()
+    assert end.value.code == 0
+    assert "loss" in out
+    assert '{"step": 3' in err  # what the command prints is not the answer, and is seen all the same
+    assert "Verdict:" in err
+
+
+def test_what_a_command_prints_can_be_kept_from_the_screen(capfd, tmp_path):
+    with pytest.raises(SystemExit):
+        main(["measure", "--no-sensors", "--silent", "--out", str(tmp_path), "--", sys.executable, "-c", STEPS])
+    assert '{"step": 3' not in capfd.readouterr().err
+    (path,) = store.list_runs(tmp_path)
+    assert '{"step": 3' in (path / "log.txt").read_text()
+
+
+def test_options_after_two_dashes_are_the_commands_own(capfd, tmp_path):
+    with pytest.raises(SystemExit):
+        main(["measure", "--no-sensors", "--out", str(tmp_path), "--", "echo", "--quick", "--", "--out"])
+    assert "--quick -- --out" in capfd.readouterr().err
+
+
+def test_json_names_the_run_and_its_figures(capsys, tmp_path):
+    args = ["launch", "--budget", "0.1", "--no-sensors", "--out", str(tmp_path), "--format", "json"]
+    code, out, _ = assay(capsys, "measure", *args)
     found = json.loads(out)
     assert code == 0
     assert found["run"] == str(store.list_runs(tmp_path)[0])
     assert found["cases"][0]["time_s"] > 0
+    assert found["figures"][0]["unit"] == "s"
     assert found["partial"] is False
+
+
+def test_the_list_of_workloads_says_what_each_is_and_what_it_takes(capsys):
+    code, out, _ = assay(capsys, "measure", "--list", "--format", "json")
+    found = {row["workload"]: row for row in json.loads(out)}
+    assert code == 0
+    names = {"gemm", "membw", "copy", "launch", "collective", "storage", "dataload", "train-step", "serve", "sustain"}
+    assert set(found) == names
+    assert all(row["what"] for row in found.values())
+    assert "precision" in found["train-step"]["options"]
 
 
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["matmull"], 'did you mean "matmul"'),
-        (["dispatch", "--budget", "nan"], "--budget"),
-        (["dispatch", "--budget", "-3"], "--budget"),
-        (["dispatch", "--budget", "fast"], "--budget"),
-        (["dispatch", "--python", "/none"], "--python"),
-        (["dispatch", "--cases", "none", "--budget", "0.1"], "--cases"),
+        (["gem"], 'did you mean "gemm"'),
+        (["python"], "assay measure -- python"),
+        (["launch", "--budget", "nan"], "--budget"),
+        (["launch", "--budget", "-3"], "--budget"),
+        (["launch", "--budget", "fast"], "--budget"),
+        (["launch", "--python", "/none"], "--python"),
+        (["launch", "--cases", "none", "--budget", "0.1"], "--cases"),
+        (["launch", "--set", "colour=red"], "--set"),
+        (["launch", "--set", "colour"], "KEY=VALUE"),
         (["storage", "--folder", "/no/such/folder"], "--folder"),
-        ([], "PROBE"),
+        (["launch", "--resume", "none"], "there is no run here"),
+        (["launch", "--tune"], "nothing to tune"),
+        (["launch", "--", "true"], "name a workload"),
+        ([], "name a workload"),
     ],
 )
 def test_what_cannot_be_used_is_exit_2_and_names_what_to_change(capsys, tmp_path, args, says):
-    out = ["--out", str(tmp_path)] if args else []
-    code, _, err = assay(capsys, "measure", *args, *out)
+    own = args.index("--") if "--" in args else len(args)
+    code, _, err = assay(capsys, "measure", *args[:own], "--out", str(tmp_path), *args[own:])
     assert code == 2
     assert says in err
     assert store.list_runs(tmp_path) == ()
 
 
+def test_an_empty_command_is_refused(capsys, tmp_path):
+    code, _, err = assay(capsys, "measure", "--out", str(tmp_path), "--")
+    assert code == 2
+    assert "there is no command" in err
+
+
 def test_a_folder_that_cannot_keep_runs_is_refused_before_measuring(capsys, tmp_path):
     (tmp_path / "file").write_text("")
-    code, _, err = assay(capsys, "measure", "dispatch", "--out", str(tmp_path / "file"))
+    code, _, err = assay(capsys, "measure", "launch", "--out", str(tmp_path / "file"))
     assert code == 2
     assert "--out" in err
     assert "[1/" not in err
 
 
-def half_way(tmp_path: Path, ending: str) -> str:
-    """An interpreter whose engine takes twenty samples and then ends as told."""
-    begin = {"event": "begin", "case": {"name": "c", "kind": "copy", "bytes": 8}, "number": 1, "of": 2}
-    read = {"case": "c", "metric": "time_s", "at": 0}
-    samples = [{**read, "value": 1 + i % 2 / 100, "index": i} for i in range(20)]
-    lines = [begin, *samples, {"event": "end", "case": "c"}]
-    says = "\n".join(f"echo '{json.dumps(line)}'" for line in lines)
-    path = tmp_path / "python"
-    path.write_text(
-        f'#!/bin/sh\ncase "$1" in\n*engine.py)\n{says}\n{ending}\n;;\n*) exec {sys.executable} "$@";;\nesac\n'
-    )
-    path.chmod(0o755)
-    return str(path)
+def test_a_command_that_is_not_there_is_exit_3(capsys, tmp_path):
+    code, _, err = assay(capsys, "measure", "--out", str(tmp_path), "--", "no-such-program")
+    assert code == 3
+    assert "no-such-program: cannot be started" in err
+    assert store.list_runs(tmp_path) == ()
 
 
-def test_a_probe_that_dies_is_exit_3_and_its_samples_are_kept(capsys, tmp_path):
-    python = half_way(tmp_path, "echo 'out of memory' >&2\nexit 7")
-    code, out, err = assay(capsys, "measure", "memory", "--python", python, "--out", str(tmp_path / "runs"))
-    (path,) = store.list_runs(tmp_path / "runs")
+def test_a_command_that_dies_is_exit_3_and_its_samples_are_kept(capsys, tmp_path):
+    code, out, err = assay(
+        capsys, "measure", "--no-sensors", "--silent", "--out", str(tmp_path), "--",
+        sys.executable, "-c", STEPS + "\nimport sys; sys.exit('out of memory')",
+    )  # fmt: skip
+    (path,) = store.list_runs(tmp_path)
     run = store.load(path)
     assert code == 3
-    assert "exit 7" in err
     assert "out of memory" in err
     assert str(path) in err.splitlines()[-1]
-    assert (run.partial, len(run.samples)) == (True, 20)
-    assert "\nc " in out
+    assert run.partial
+    assert "loss" in out
 
 
 def test_ctrl_c_keeps_what_was_measured_and_names_the_folder(tmp_path):
-    python = half_way(tmp_path, f"echo $$ > {tmp_path}/pid\nexec sleep 300")
-    command = [*ASSAY, "measure", "memory", "--python", python, "--out", str(tmp_path / "runs")]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
-        assert process.stderr.readline().startswith("[1/2]")
+    code = f"{STEPS}\nimport os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)"
+    command = [*ASSAY, "measure", "--out", str(tmp_path / "runs"), "--", sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     (path,) = store.list_runs(tmp_path / "runs")
     assert process.returncode == 130
     assert str(path) in err
-    assert "interrupted" in err
+    assert "Traceback" not in err.partition("KeyboardInterrupt")[2]
     run = store.load(path)
-    assert (run.partial, run.stopped, len(run.samples)) == (True, "interrupted", 20)
-    assert "Traceback" not in err
+    assert (run.partial, run.stopped) == (True, "interrupted")
+    assert max(map(len, run.of("loss"))) == 12
     assert _gone(int((tmp_path / "pid").read_text()))
+
+
+def test_a_scheduler_that_asks_us_to_end_gets_the_same(tmp_path):
+    """Slurm and Kubernetes send SIGTERM: the run is closed, and nothing is left running."""
+    command = [*ASSAY, "measure", "--out", str(tmp_path), "--", "sleep", "300"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not store.list_runs(tmp_path):
+            time.sleep(0.05)
+        time.sleep(1.5)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    (path,) = store.list_runs(tmp_path)
+    assert process.returncode == 130
+    assert store.load(path).stopped == "interrupted"
+    assert not (path / "open").exists()
 
 
 def _gone(pid: int) -> bool:
@@ -125,3 +183,17 @@ def _gone(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def test_a_check_that_fails_is_exit_1(capsys, tmp_path):
+    says = json.dumps({"event": "check", "name": "loss trajectory", "passed": False, "text": "step 3 is off"})
+    code, _, err = assay(capsys, "measure", "--no-sensors", "--silent", "--out", str(tmp_path), "--", "echo", says)
+    assert code == 1
+    assert "check failed: loss trajectory: step 3 is off" in err
+
+
+def test_help_names_both_ways(capsys):
+    code, out, _ = assay(capsys, "measure", "--help")
+    assert code == 0
+    assert "assay measure -- python train.py" in out
+    assert Path(store.__file__).exists()

@@ -26,15 +26,15 @@ TRUE = Constants(matmul=0.8, matmul_half_k=60.0, tile=16.0, memory=0.7, launch_s
 def timed(shape: tuple[int, int, int], dtype: str = "fp32", *, steady: bool = True, factor: float = 1.0) -> CaseSummary:
     m, n, k = shape
     flop = 2.0 * m * n * k
-    case = Case(name=f"{dtype} {m}x{n}x{k}", kind="matmul", dtype=dtype, flop=flop, shape=shape, steady=steady)
+    case = Case(name=f"{dtype} {m}x{n}x{k}", kind="matmul", dtype=dtype, flop=flop, shape=shape)
     bare = CaseSummary(
         case=case, n=10, dropped=1, time_s=1.0, low_s=None, high_s=None, best_s=1.0, spread=0.0, rate=flop,
-        rate_low=None, rate_high=None, rate_unit="flop_per_s",
+        rate_low=None, rate_high=None, rate_unit="flop_per_s", steady=steady,
     )  # fmt: skip
     time = factor * seconds(bare, CHIP, TRUE)
     return CaseSummary(
         case=case, n=10, dropped=1, time_s=time, low_s=time, high_s=time, best_s=time, spread=0.0, rate=flop / time,
-        rate_low=None, rate_high=None, rate_unit="flop_per_s",
+        rate_low=None, rate_high=None, rate_unit="flop_per_s", steady=steady,
     )  # fmt: skip
 
 

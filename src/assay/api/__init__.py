@@ -9,28 +9,36 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
-    from assay.api.calibrating import calibrate_published
+    from assay.api.calibrating import calibrate, calibrate_published
     from assay.api.checking import check, published, shelves, validate
     from assay.api.comparing import compare
     from assay.api.demo import demo
-    from assay.api.measuring import calibrate, doctor, measure
+    from assay.api.gating import gate, history, ruling
+    from assay.api.measuring import doctor, measure
+    from assay.api.monitoring import monitor
+    from assay.api.observing import observe
     from assay.api.predicting import best, calibrated, explore, predict, search, system, too_large, workload
     from assay.api.reporting import report
     from assay.api.studying import compare_systems, every_system, rank, ties
+    from assay.api.watching import import_prometheus, watch
 
 __all__ = [
     "best", "calibrate", "calibrate_published", "calibrated", "check", "compare", "compare_systems", "demo", "doctor",
-    "every_system", "explore", "measure", "predict", "published", "rank", "report", "search", "shelves", "system",
-    "ties", "too_large", "validate", "workload",
+    "every_system", "explore", "gate", "history", "import_prometheus", "measure", "monitor", "observe", "predict",
+    "published", "rank", "report", "ruling", "search", "shelves", "system", "ties", "too_large", "validate", "watch",
+    "workload",
 ]  # fmt: skip
 
 _HOMES = {
     **dict.fromkeys(("workload", "system", "calibrated", "too_large"), "predicting"),
     **dict.fromkeys(("search", "best", "predict", "explore"), "predicting"),
     **dict.fromkeys(("validate", "check", "published", "shelves"), "checking"),
-    **dict.fromkeys(("doctor", "measure", "calibrate"), "measuring"),
+    **dict.fromkeys(("doctor", "measure"), "measuring"),
+    **dict.fromkeys(("gate", "history", "ruling"), "gating"),
+    **dict.fromkeys(("watch", "import_prometheus"), "watching"),
+    **dict.fromkeys(("calibrate", "calibrate_published"), "calibrating"),
     **dict.fromkeys(("compare_systems", "every_system", "rank", "ties"), "studying"),
-    "calibrate_published": "calibrating", "report": "reporting", "compare": "comparing", "demo": "demo",
+    "monitor": "monitoring", "observe": "observing", "report": "reporting", "compare": "comparing", "demo": "demo",
 }  # fmt: skip
 
 

@@ -9,17 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from assay import catalog
+from assay import catalog, store
 from assay.api.checking import Shelves, published, shelves
 from assay.calibration import Calibration, Constants
 from assay.errors import InputError
+from assay.machine import Machine
+from assay.measure.inventory import detect
 from assay.predict import validate as filling
 from assay.predict.calibrated import Calibrated
 from assay.predict.figures import metric_of
 from assay.predict.fit import Fit, Observed, constants_for, fit, spread_ln
+from assay.predict.host import Host, Rates, calibrate_host
 from assay.predict.ops import Array
 from assay.published import Checked, PublishedRow
 from assay.result import Evidence
+from assay.summary import CaseSummary, summarise
 
 # Which constants an architecture class earns from end-to-end results, and how far from the prior each may plausibly
 # lie (τ of its logarithm); and those that each device has for its own.
@@ -182,3 +186,39 @@ def calibrated_start(architecture: str) -> Constants:
         if found.applies_to in ("all", architecture) and found.evidence == "D":
             constants = replace(constants, **found.constants)
     return constants
+
+
+def calibrate(paths: Sequence[Path | str] | Path | str, machine: Machine | None = None, *, library: str = "") -> Host:
+    """This machine's constants from its runs: half of the matmul shapes teach, the other half test.
+
+    With `library` ("torch") only its matrix products count; else those of the library with the most of them.
+
+    Raises InputError when there is no matmul run, or too little of it settled.
+    """
+    named = [paths] if isinstance(paths, (str, Path)) else paths
+    runs = [store.load(store.find(path)) for path in named]
+    cases = [case for run in runs for case in summarise(run)]
+    if library:
+        cases = [c for c in cases if c.kind != "matmul" or c.case.library == library]
+    if not any(case.kind == "matmul" for case in cases):
+        raise InputError(
+            "none of these runs holds matrix multiplications", hint="assay measure gemm, then calibrate it"
+        )
+    found = machine or detect.host()
+    rates = Rates(
+        memory_bytes=found.memory_bytes, threads=found.cpu.usable_threads, cache_bytes=found.cpu.last_cache_bytes,
+        bandwidth_bytes_per_s=_copied(cases, "out of cache") or _needed(cases),
+        cache_bandwidth_bytes_per_s=_copied(cases, "in cache"),
+    )  # fmt: skip
+    return calibrate_host(cases, rates, runs=[run.id for run in runs])
+
+
+def _copied(cases: Sequence[CaseSummary], where: str) -> float | None:
+    """The best rate of a copy in or out of cache."""
+    return max((c.rate for c in cases if c.kind == "copy" and where in c.name and c.rate), default=None)
+
+
+def _needed(cases: Sequence[CaseSummary]) -> float:
+    """Without a memory run: what the matrix multiplications must have had at least."""
+    moved = (c.case.size_bytes / c.time_s for c in cases if c.case.size_bytes and c.kind == "matmul")
+    return max(moved, default=1e10)

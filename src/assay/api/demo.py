@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay import store
-from assay.api import measuring, reporting
+from assay.api import calibrating, measuring, reporting
 from assay.api.predicting import workload
 from assay.api.studying import Ranked, compare_systems, every_system
 from assay.errors import InputError
 from assay.machine import Machine
 from assay.predict.host import Host
 from assay.run import Run
+from assay.summary import summarise
 from assay.units import show
 from assay.workload import Workload
 
 CONFIG = Path(__file__).parent.parent / "data" / "configs" / "llama-3.1-8b"
 # Seconds each probe samples for; the demo as a whole stays under two minutes on two slow cores.
-BUDGETS = {"matmul": 24.0, "memory": 6.0, "storage": 4.0, "dispatch": 2.0}
+BUDGETS = {"gemm": 24.0, "membw": 6.0, "storage": 4.0, "launch": 2.0}
 QUESTION = (
     "Continued pre-training of Llama-3.1-8B: 100 B tokens, sequences of 8,192, 4 M tokens a step, bf16. "
     "Which machine, by which plan, how long, at what cost, and how sure is that?"
@@ -66,11 +67,11 @@ def _measure(out: Path, python: str | None, tell: Tell, speed: float) -> tuple[t
     runs, folders = list[Run](), list[Path]()
     for probe, budget in BUDGETS.items():
         tell(f"[2/5] measure {probe}, about {budget / speed:.0f} s")
-        run = measuring.measure(probe, python=python, budget_s=budget / speed, out=out)
+        run = measuring.measure(probe, python=python, budget_s=budget / speed, folder=out, out=out)
         folder = store.find(run.id, out)
         runs.append(run)
         folders.append(folder)
-        settled = sum(case.steady for case in run.cases)
+        settled = sum(case.steady for case in summarise(run))
         tell(f"      {len(run.cases)} cases, {settled} settled · {folder}")
         for warning in sorted(run.warnings, key=lambda text: not text.startswith("contended"))[:2]:
             tell(f"      note: {warning}")
@@ -82,7 +83,7 @@ def _measure(out: Path, python: str | None, tell: Tell, speed: float) -> tuple[t
 def _calibrate(folders: list[Path], machine: Machine, tell: Tell) -> Host | None:
     tell("[3/5] calibrate on half of the shapes, check on the other half")
     try:
-        host = measuring.calibrate(folders, machine)
+        host = calibrating.calibrate(folders, machine)
     except InputError as error:
         tell(f"      not possible here: {error}")
         return None

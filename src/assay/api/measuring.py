@@ -1,19 +1,35 @@
-"""Measuring: probes run, runs are kept, and this machine becomes an accelerator in the formulas' terms."""
+"""Measuring: any command or built-in workload under the sampler, kept as a run that survives whatever happens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import shlex
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from assay import store
-from assay.errors import InputError
-from assay.machine import Machine
-from assay.measure import command, detect
-from assay.predict.host import Host, Rates, calibrate_host
-from assay.run import Run
-from assay.summary import CaseSummary, summarise
+from assay.errors import AssayError, InputError
+from assay.machine import Interpreter, Machine
+from assay.measure import command, workload
+from assay.measure.inventory import detect
+from assay.measure.inventory.capture import capture
+from assay.measure.inventory.discretion import arguments
+from assay.measure.inventory.interpreter import find, look
+from assay.measure.listen import Listener
+from assay.measure.lock import alone
+from assay.run import Event, Run
+from assay.series import Sample
+from assay.telemetry import plugins
+from assay.telemetry.watching import PERIOD_S, Sampler
 
 Progress = Callable[[str], None]
+
+_HOUR_S = 3600.0
 
 
 def doctor(python: str | None = None) -> Machine:
@@ -22,42 +38,170 @@ def doctor(python: str | None = None) -> Machine:
 
 
 def measure(
-    probe: str, *, python: str | None = None, budget_s: float | None = None, quick: bool = False,
-    out: Path | str = "runs", progress: Progress | None = None,
+    what: str | Sequence[str], *, python: str | None = None, budget_s: float | None = None, quick: bool = False,
+    cases: Sequence[str] = (), folder: Path | str | None = None, options: Mapping[str, str] | None = None,
+    device: str = "auto", ranks: int = 1, timeout_s: float | None = None, cwd: Path | str | None = None,
+    formats: Sequence[str] | None = None, pattern: str | None = None, results: Sequence[Path | str] = (),
+    period_s: float = PERIOD_S, vendors: Sequence[str] | None = None, resume: Path | str | None = None,
+    together: bool = False, limit_memory: bool = False, out: Path | str = "runs", progress: Progress | None = None,
+    tee: bool = False, name: str = "",
 ) -> Run:  # fmt: skip
-    """Run a built-in probe; every sample is kept under `out`, in the folder that `store.find(run.id)` names."""
-    store.prepare(out)
-    run = command.measure(probe, python=python, budget_s=budget_s, quick=quick, folder=Path(out), progress=progress)
-    return store.load(store.save(run, out))
+    """Run a built-in workload (by name) or a command (a list of words) and keep all it says and all sensors say.
 
-
-def calibrate(paths: Sequence[Path | str] | Path | str, machine: Machine | None = None) -> Host:
-    """This machine's constants from its runs: half of the matmul shapes teach, the other half test.
-
-    Raises InputError when there is no matmul run, or too little of it settled.
+    The run lies under `out`, in the folder that `store.find(run.id)` names. `vendors` says whose sensors are read (all
+    that are here; `()` for none), `period_s` how often. `resume` is a partial run of the same workload: its finished
+    cases are taken over. Raises MeasureError where nothing could be measured; what was measured before is kept.
     """
-    named = [paths] if isinstance(paths, (str, Path)) else paths
-    runs = [store.load(store.find(path)) for path in named]
-    cases = [case for run in runs for case in summarise(run)]
-    if not any(case.kind == "matmul" for case in cases):
-        raise InputError(
-            "none of these runs holds matrix multiplications", hint="assay measure matmul, then calibrate it"
-        )
-    found = machine or detect.host()
-    rates = Rates(
-        memory_bytes=found.memory_bytes, threads=found.cpu.usable_threads, cache_bytes=found.cpu.last_cache_bytes,
-        bandwidth_bytes_per_s=_copied(cases, "out of cache") or _needed(cases),
-        cache_bandwidth_bytes_per_s=_copied(cases, "in cache"),
+    store.prepare(out)
+    for vendor in vendors or ():
+        plugins.load(vendor)
+    machine, tell = detect.host(), progress or (lambda _: None)
+    before = _partial(resume, what) if resume is not None else None
+    if before is not None:
+        quick, cases, device, ranks, options = _again(before)
+    if isinstance(what, str):
+        here = look(find(python))
+        interpreter: Interpreter | None = here
+        task = workload.task(
+            what, here, machine, budget_s=budget_s, quick=quick, cases=cases, folder=folder, options=options,
+            device=device, ranks=ranks, timeout_s=timeout_s, done=_done(before) if before else (),
+            limit_memory=limit_memory,
+        )  # fmt: skip
+        listen = None
+    else:
+        interpreter = _interpreter_of(what)
+        task = plain_task(what, timeout_s=timeout_s, cwd=cwd, name=name, results=results)
+        listen = Listener(task.command, formats, pattern)
+    captured = capture(
+        machine, interpreter, cwd=task.cwd or Path.cwd(), environ=task.environment, command=task.command
     )  # fmt: skip
-    return calibrate_host(cases, rates, runs=[run.id for run in runs])
+    with ExitStack() as stack:
+        other = stack.enter_context(alone(f"assay measure {task.name}", together=together))
+        record = stack.enter_context(store.begin(command.opening(task, captured.environment), out))
+        began_s = time.monotonic()
+        if before:
+            _take_over(record, before)
+        try:
+            with Sampler(record.folder / "open", began_s, period_s=period_s, vendors=vendors) as sampler:
+                ended = command.follow(
+                    _with_marks(task, record.emit_folder), record, began_s, listen=listen, tell=tell, tee=tee,
+                    each_s=Housekeeping(record, sampler),
+                )  # fmt: skip
+            run = command.finished(task, record.head, ended, machine.cpu.usable_threads)
+        except (AssayError, KeyboardInterrupt):  # nothing was measured: there is nothing to keep
+            shutil.rmtree(record.folder, ignore_errors=True)
+            raise
+        record.compact(all=True)
+        return store.load(record.close(_completed(run, before, other)))
 
 
-def _copied(cases: Sequence[CaseSummary], where: str) -> float | None:
-    """The best rate of a copy in or out of cache."""
-    return max((c.rate for c in cases if c.kind == "copy" and where in c.name and c.rate), default=None)
+class Housekeeping:
+    """Once a second while a command runs: the sampler is kept alive, and an hour that is over becomes columns."""
+
+    def __init__(self, record: store.Recorder, sampler: Sampler) -> None:
+        self.record, self.sampler = record, sampler
+        self.due_s = time.monotonic() + _HOUR_S
+
+    def __call__(self, process: int) -> None:
+        """About once a second."""
+        self.sampler.keep(process)
+        if time.monotonic() > self.due_s:
+            self.due_s += _HOUR_S
+            self.record.compact()
 
 
-def _needed(cases: Sequence[CaseSummary]) -> float:
-    """Without a memory run: what the matrix multiplications must have had at least."""
-    moved = (c.case.size_bytes / c.time_s for c in cases if c.case.size_bytes and c.kind == "matmul")
-    return max(moved, default=1e10)
+def plain_task(
+    argv: Sequence[str],
+    *,
+    timeout_s: float | None = None,
+    cwd: Path | str | None = None,
+    name: str = "",
+    results: Sequence[Path | str] = (),
+) -> command.Task:
+    """Any command as a task."""
+    if not argv:
+        raise InputError("there is no command", hint="write it after --, such as: assay measure -- python train.py")
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}  # or nothing is heard until its buffer is full
+    return command.Task(
+        name=name or name_of(argv), command=tuple(argv), environment=environment, timeout_s=timeout_s,
+        cwd=None if cwd is None else Path(cwd), settings={"command": shlex.join(arguments(argv))},
+        results=tuple(Path(path) for path in results),
+    )  # fmt: skip
+
+
+def name_of(argv: Sequence[str]) -> str:
+    """What a command is called for short: the script or module of a Python, else the program.
+
+    >>> name_of(["/usr/bin/python3", "-u", "jobs/train.py", "--lr", "1"]), name_of(["torchrun", "train.py"])
+    ('train', 'torchrun')
+    """
+    program = Path(argv[0]).name
+    if program.startswith("python"):
+        words = iter(argv[1:])
+        for word in words:
+            if word == "-m":
+                return next(words, program).rpartition(".")[2]
+            if not word.startswith("-"):
+                return Path(word).stem
+    return program
+
+
+def _with_marks(task: command.Task, folder: Path) -> command.Task:
+    return replace(task, environment={**task.environment, "ASSAY_EMIT": str(folder.resolve())})
+
+
+def _interpreter_of(argv: Sequence[str]) -> Interpreter | None:
+    """The Python that a command runs, where it is one."""
+    path = shutil.which(argv[0]) if argv else None
+    if path is None or not Path(path).name.startswith("python"):
+        return None
+    found = look(path)
+    return None if found.problem else found
+
+
+def _partial(path: Path | str, what: str | Sequence[str]) -> Run:
+    run = store.load(store.find(path))
+    if not run.partial:
+        raise InputError("this run is whole", where=str(path), hint="there is nothing to go on with; measure again")
+    if run.name != what:
+        hint = f"assay measure {run.name} --resume {path}"
+        raise InputError(f"this is a run of {run.name}", where=str(path), hint=hint)
+    return run
+
+
+def _again(run: Run) -> tuple[bool, tuple[str, ...], str, int, dict[str, str]]:
+    """What the run that is resumed was asked to do: the same is asked again."""
+    told = run.settings
+    options = {key: told[key] for key in workload.workload(run.name).options if key in told}
+    cases = () if told["cases"] == "all" else tuple(told["cases"].split("\n"))
+    return told["quick"] == "yes", cases, told["device"], int(told["ranks"]), options
+
+
+def _done(run: Run) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(e.of for e in run.events if e.kind == "done"))
+
+
+def _take_over(record: store.Recorder, before: Run) -> None:
+    """The finished cases of a run that is resumed; their times lie before this run's zero."""
+    ago_s = (datetime.fromisoformat(record.head.started) - datetime.fromisoformat(before.started)).total_seconds()
+    done = set(_done(before))
+    for case in (c for c in before.cases if c.name in done):
+        record.say("case", case)
+    record.sample(
+        Sample(s.case, s.metric, s.value, s.index, s.at_s - ago_s, s.warmup, s.rank)
+        for s in before.samples if s.case in done
+    )  # fmt: skip
+
+
+def _completed(run: Run, before: Run | None, other: str) -> Run:
+    if other:
+        text = f"contended: measured together with {other}"
+        run = replace(run, warnings=(*run.warnings, text), environment={**run.environment, "contended": True})
+    if before is None:
+        return run
+    done = set(_done(before))
+    kept = tuple(c for c in before.cases if c.name in done)
+    new = tuple(c for c in run.cases if c.name not in done)
+    event = Event(at_s=0.0, kind="resumed", text=f"{len(kept)} cases were measured in run {before.id}", of=before.id)
+    finished = (Event(at_s=0.0, kind="done", text="", of=c.name) for c in kept)
+    return replace(run, cases=(*kept, *new), events=(event, *finished, *run.events))

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from assay import store
-from assay.api.measuring import calibrate
+from assay.api.calibrating import calibrate
+from assay.api.showing import now, run_study, tool
 from assay.api.studying import Ranked, provenance
 from assay.errors import InputError
 from assay.files import write_text
 from assay.machine import Machine
-from assay.measure import detect
+from assay.measure.inventory import detect
 from assay.predict.host import Host
-from assay.report import render
+from assay.report import render, render_run
 from assay.report.study import Measured, ParityPoint, Study
 from assay.result import Result
 from assay.run import Run
@@ -26,13 +25,15 @@ _USABLE = 0.5  # typical error above which a calibration says nothing of the mac
 
 
 def report(paths: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
-    """One self-contained HTML file from runs on disk; with matmul runs, prediction beside measurement too."""
+    """One self-contained HTML file: the pages of one run, or several runs put together with a check of the formulas."""
     paths = [paths] if isinstance(paths, (str, Path)) else paths
-    found = [_run_folder(path) for path in paths]
-    folders = [folder for group in found for folder in group]
+    folders = [folder for path in paths for folder in _run_folder(path)]
+    if len(folders) == 1:
+        write_text(Path(out), render_run(run_study(folders[0])))
+        return Path(out)
     runs = [store.load(folder) for folder in folders]
     host = None
-    if any(run.name == "matmul" for run in runs):
+    if any(run.name == "gemm" for run in runs):
         try:
             host = calibrate(folders)
         except InputError:  # too few shapes settled: the report shows them, without a calibration
@@ -113,18 +114,9 @@ def fit_sentence(host: Host) -> str:
     """How well the unseen half was predicted, in words."""
     unseen = [p for p in host.points if p.held_out]
     inside = sum(p.low_s <= p.measured_s <= p.high_s for p in unseen)
-    said = f"unseen shapes: typical error {host.typical_error:.0%}, {inside} of {len(unseen)} inside the 90 % interval"
+    error = f"typical error {100 * host.typical_error:.0f} %"
+    said = f"unseen shapes: {error}, {inside} of {len(unseen)} inside the 90 % interval"
     return said if host.typical_error < _USABLE else f"{said}: not usable, measure again when the machine is quiet"
-
-
-def now() -> str:
-    """The time, as ISO 8601 in UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def tool() -> str:
-    """Name and version of what wrote a report."""
-    return f"assay {version('assay')}"
 
 
 def _run_folder(path: Path | str) -> list[Path]:

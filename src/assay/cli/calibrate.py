@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def calibrate(paths: tuple[Path, ...], out: Path, hold_out: tuple[str, ...], fmt: str) -> None:
     """Earn efficiencies from measured runs, or from published results (CSV files).
 
-    From runs of this machine (assay measure matmul, memory): half of the shapes teach a few constants, the other half
+    From runs of this machine (assay measure gemm, membw): half of the shapes teach a few constants, the other half
     tests them. From CSV files: constants per architecture class and accelerator, tested on sources left out.
     """
     tables = [path for path in paths if path.suffix.lower() == ".csv"]
@@ -40,7 +40,7 @@ def calibrate(paths: tuple[Path, ...], out: Path, hold_out: tuple[str, ...], fmt
 
 
 def _host(paths: tuple[Path, ...], out: Path, fmt: str) -> None:
-    from assay.api.measuring import calibrate as calibrate_runs
+    from assay.api.calibrating import calibrate as calibrate_runs
     from assay.catalog.calibrations import write
 
     host = calibrate_runs(paths)

@@ -53,7 +53,7 @@ def _row(place: int, result: Result, done: Demo) -> Row:
         "plan": str(result.plan),
         "time to train": f"{show(time.low, 's', 2)} – {show(time.high, 's', 2)}",
         "rent": f"{show(rent.low, 'usd', 2)} – {show(rent.high, 'usd', 2)}" if rent else "unknown",
-        "MFU": f"{v['mfu'].mean:.0%}",
+        "MFU": f"{100 * v['mfu'].mean:.0f} %",
         "headroom": show(v["headroom_bytes"].mean, "bytes"),
         "bound by": result.bound,
         "sure": result.evidence,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,18 +15,55 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--python", help="Interpreter to look into; default: this one and the python3 on the path.")
+@click.option("--mlperf", "shape", type=click.Choice(["inference", "inference-power", "training", "endpoints"]),
+              help="Describe it as MLPerf's submissions do, as JSON.")  # fmt: skip
+@click.option("--run", metavar="RUN", help="… the machine of a run that is kept, instead of this one.")
+@click.option(
+    "--set", "told", multiple=True, metavar="FIELD=TEXT", help="… with a field that cannot be detected; repeatable."
+)
+@click.option("--redact", is_flag=True, help="… without names of people, machines and folders.")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="… into this file.")
 @format_option
-def doctor(python: str | None, fmt: str) -> None:
+def doctor(
+    python: str | None, shape: str | None, run: str | None, told: tuple[str, ...], redact: bool, out: Path | None,
+    fmt: str,
+) -> None:  # fmt: skip
     """What this machine offers: processor, memory, accelerators, frameworks.
 
     Everything is looked up here; nothing is asked, nothing is sent. A framework that hangs or crashes is reported.
     """
     from assay.codec import encode
-    from assay.measure.detect import machine
+    from assay.measure.inventory.detect import machine
 
+    if shape:
+        return _mlperf(python, shape, run, told, redact, out)
+    if run or told or redact or out:
+        raise click.UsageError("--run, --set, --redact and -o belong to --mlperf")
     found = machine(python)
     emit(list(_rows(found)), fmt, title="This machine", data={**encode(found), "network_used": "none"})
-    say("Next: assay measure matmul")
+    say("Next: assay measure gemm, or assay watch")
+    return None
+
+
+def _mlperf(
+    python: str | None, shape: str, run: str | None, told: tuple[str, ...], redact: bool, out: Path | None
+) -> None:  # fmt: skip
+    """The description as JSON, and what nobody could tell beside it."""
+    import json
+
+    from assay.api.describing import described
+    from assay.cli.measure import settings_of
+    from assay.files import write_text
+
+    found = described(shape, python=python, run=run, told=settings_of(told), redact=redact)
+    text = json.dumps(found.fields, indent=2, ensure_ascii=False) + "\n"
+    if out:
+        write_text(out, text)
+        say(f"Written: {out}")
+    else:
+        click.echo(text, nl=False)
+    if found.unknown:
+        say(f"Unknown, and left empty: {', '.join(found.unknown)}")
 
 
 def _rows(m: Machine) -> list[Row]:

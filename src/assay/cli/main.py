@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from typing import Any
 
@@ -18,9 +19,11 @@ VERBS = {
     "predict": ("predict", "What a job would do on these machines, why, what it costs and how sure that is."),
     "validate": ("validate", "Our predictions beside published results."),
     "doctor": ("doctor", "What this machine offers."),
-    "measure": ("measure", "Run a built-in probe and keep every sample."),
+    "measure": ("measure", "A built-in workload or any command, under the sampler; every sample kept."),
     "calibrate": ("calibrate", "Earn efficiencies from measured runs."),
     "compare": ("compare", "Apples to apples, or refused with the reason."),
+    "gate": ("gate", "Is the new one slower? For CI: exit 1 on a regression, at most 1 % false alarms."),
+    "watch": ("watch", "Live devices; real utilization; Prometheus and OTLP in and out."),
     "report": ("report", "One self-contained HTML file."),
 }
 
@@ -81,6 +84,7 @@ def main(args: list[str] | None = None) -> None:
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 — open until the end
         getattr(getattr(sys, name), "reconfigure", lambda **_: None)(errors="replace")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's request to end is our Ctrl-C
     try:
         code = root.main(args=args, prog_name="assay", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

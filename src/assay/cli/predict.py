@@ -43,7 +43,7 @@ def predict(
     by: str, seq_len: str | None, batch: str | None, batch_tokens: str | None, tokens: str | None,
     precision: str | None, folders: tuple[str, ...], fmt: str,
 ) -> None:  # fmt: skip
-    r"""What a job would do on these machines, why, what it costs and how sure that is.
+    """What a job would do on these machines, why, what it costs and how sure that is.
 
     WORKLOAD is a model of the catalog, a config.json or a folder with one, or a workload file: TOML with model,
     seq_len, global_batch (or batch_tokens), tokens, precision and task. Flags come before what the file says.

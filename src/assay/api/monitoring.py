@@ -1,0 +1,160 @@
+"""`with assay.monitor():` a program that measures itself: a helper process keeps the run of it.
+
+    with assay.monitor("fine-tune") as run:
+        for step, batch in enumerate(assay.batches(loader)):
+            …
+            assay.emit(step=step, loss=loss, tokens=4096)
+    print(run.path)
+
+What it costs the program is a microsecond a mark; sensors, disk and arithmetic are the helper's. Should the program
+die, the helper closes the run, as partial.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assay import marks
+from assay.errors import MeasureError
+from assay.telemetry.watching import PERIOD_S
+
+_END_S = 60.0  # closing a long run means packing its samples
+
+
+@dataclass
+class Monitored:
+    """Where the run of a monitored program lies; it is whole once the context is closed."""
+
+    path: Path
+
+
+@contextlib.contextmanager
+def monitor(
+    name: str = "", *, out: Path | str = "runs", period_s: float = PERIOD_S, vendors: Sequence[str] | None = None
+) -> Iterator[Monitored]:
+    """Keep a run of what is inside: its marks, its surroundings and every sensor of this machine."""
+    settings = {
+        "name": name or Path(sys.argv[0]).stem or "program", "out": str(Path(out).resolve()), "period_s": period_s,
+        "vendors": None if vendors is None else list(vendors), "pid": os.getpid(), "command": sys.argv,
+        "python": sys.executable, "cwd": str(Path.cwd()),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "assay.api.monitoring", json.dumps(settings)]
+    helper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        folder = _answer(helper)
+        marks.listen(str(folder / "open" / "emit"))
+        said = "the program was ended inside of monitor()"
+        try:
+            yield Monitored(path=folder)
+            said = ""
+        except BaseException as error:
+            said = f"the program failed: {type(error).__name__}: {error}"
+            raise
+        finally:
+            marks.flush()
+            marks.listen("")
+            _say(helper, said)
+    finally:
+        _end(helper)
+
+
+def _answer(helper: subprocess.Popen[str]) -> Path:
+    line = helper.stdout.readline() if helper.stdout else ""
+    try:
+        told = json.loads(line)
+        if "folder" in told:
+            return Path(told["folder"])
+        raise MeasureError(told["problem"], hint="run without assay.monitor, or name another folder with out=")
+    except (ValueError, TypeError):
+        raise MeasureError("the helper process did not start", hint="python -m assay.cli.main doctor") from None
+
+
+def _say(helper: subprocess.Popen[str], said: str) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        if helper.stdin:
+            helper.stdin.write(json.dumps({"over": said}) + "\n")
+            helper.stdin.flush()
+
+
+def _end(helper: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        if helper.stdin:
+            helper.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        helper.wait(_END_S)
+    if helper.stdout:
+        helper.stdout.close()
+
+
+class _Stdin:
+    """What the program says at its end; that it is gone is an answer too."""
+
+    def __init__(self, wait_s: float = 0.2) -> None:
+        self.wait_s = wait_s
+
+    def __call__(self) -> str | None:
+        ready, _, _ = select.select([sys.stdin], [], [], self.wait_s)
+        if not ready:
+            return None
+        line = sys.stdin.readline()
+        try:
+            return str(json.loads(line)["over"])
+        except (ValueError, KeyError, TypeError):
+            return "the program ended before monitor() did"
+
+
+def _keep(settings: dict[str, Any]) -> None:
+    """The helper: begin a run, listen until it is over, close it."""
+    from assay import store
+    from assay.api.measuring import Housekeeping
+    from assay.measure import command
+    from assay.measure.inventory import detect
+    from assay.measure.inventory.capture import capture
+    from assay.measure.inventory.interpreter import look
+    from assay.telemetry.watching import Sampler
+
+    machine = detect.host()
+    task = command.Task(name=settings["name"], command=tuple(settings["command"]), environment=os.environ)
+    captured = capture(
+        machine, look(settings["python"]), cwd=Path(settings["cwd"]), environ=os.environ, command=task.command
+    )  # fmt: skip
+    with store.begin(command.opening(task, captured.environment), settings["out"]) as record:
+        began_s = time.monotonic()
+        with Sampler(
+            record.folder / "open", began_s, period_s=settings["period_s"], vendors=settings["vendors"]
+        ) as sampler:
+            sys.stdout.write(json.dumps({"folder": str(record.folder)}) + "\n")
+            sys.stdout.flush()
+            ended = command.attend(
+                record, began_s, settings["pid"], _Stdin(), each_s=Housekeeping(record, sampler)
+            )  # fmt: skip
+        run = command.finished(task, record.head, ended, machine.cpu.usable_threads)
+        record.compact(all=True)
+        record.close(run)
+
+
+def main() -> None:
+    """The helper process."""
+    import signal
+
+    from assay.errors import AssayError
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program; its end is told by its pipe
+    try:
+        _keep(json.loads(sys.argv[1]))
+    except AssayError as error:
+        sys.stdout.write(json.dumps({"problem": str(error)}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

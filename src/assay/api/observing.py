@@ -1,0 +1,64 @@
+"""Observing: what a kept run's series mean, with what the catalog and the formulas know beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from assay import catalog, store
+from assay.errors import AssayError
+from assay.hardware import System
+from assay.machine import Device
+from assay.observed import Facts, Observation, Window
+from assay.predict import cost
+from assay.run import Run
+from assay.telemetry import observe as telemetry
+
+
+def observe(
+    run: Run | Path | str, *, facts: Facts | None = None, window: tuple[float, float] | None = None,
+    root: Path | str = "runs",
+) -> Observation:  # fmt: skip
+    """How a run's time went, how busy its devices really were, what went wrong and when, and one sentence that says it.
+
+    `window` is a stretch of its seconds; `facts` are what no sensor knows (prices, peaks): those that are missing are
+    looked up in the catalog by the device's name.
+    """
+    path = store.find(run.id if isinstance(run, Run) else run, root)
+    kept = run if isinstance(run, Run) else store.load(path)
+    devices = [d for d in kept.devices if d.parent == "" and d.id not in ("host", "command")]
+    return telemetry.observe(
+        store.telemetry(path), kept.series, kept.devices, facts or known_facts(kept, devices),
+        None if window is None else Window(begin_s=window[0], end_s=window[1]),
+    )  # fmt: skip
+
+
+def known_facts(run: Run, devices: Sequence[Device]) -> Facts:
+    """What the run itself and the catalog say: FLOP of a step, the device's dense peak, and what it costs to rent.
+
+    Money is the middle one of the on-demand prices on file for that accelerator; where there is none, there is none.
+    """
+    told = run.environment.get("flop_per_step")
+    facts = Facts(step_flop=float(told) if isinstance(told, (int, float)) else None)
+    machine = _machine(devices)
+    if machine is None:
+        return facts
+    chip, precision = machine.accelerator, run.settings.get("precision", "bf16")
+    offer = cost.rent_offer(machine)
+    return replace(
+        facts, peak_flop_per_s=chip.peak_flop_per_s.get(precision),
+        peak_is_matrix=precision not in ("fp32", "fp64") or precision not in chip.peak_flop_per_s,
+        price_usd_per_s=offer.price_usd_per_s if offer else None,
+        tariff_usd_per_j=cost.DEFAULT_TARIFF.electricity_usd_per_j, pue=cost.DEFAULT_TARIFF.pue,
+    )  # fmt: skip
+
+
+def _machine(devices: Sequence[Device]) -> System | None:
+    """The catalog's system for these devices; None where it does not know them, or they are not of one kind."""
+    if len({d.name for d in devices}) != 1:
+        return None
+    try:
+        return catalog.system_for(catalog.resolve(devices[0].name).name, len(devices))
+    except AssayError:
+        return None

@@ -1,0 +1,161 @@
+"""`assay gate`: exit 0, 1 or 3, the verdict first, and files that a CI server reads."""
+
+import json
+import sys
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from assay import store
+from assay.cli.main import main
+from assay.run import Case, Run
+from assay.series import series
+
+BENCH = (
+    "import time, json\nfor i in range(12):\n    time.sleep({s})\n    print(json.dumps({{'step': i, 'step_s': {s}}}))"
+)
+
+
+def assay(capsys, *args: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as end:
+        main(list(args))
+    out, err = capsys.readouterr()
+    return end.value.code, out, err
+
+
+def kept(root, minute: int, slower: float = 1.0, level: float = 0.01, **changes) -> str:
+    values = slower * (1 + level * np.random.default_rng(minute).standard_normal(30))
+    run = Run(
+        id="", name="bench", command=(), started=f"2026-11-26T02:{minute:02d}:00.000+00:00", duration_s=1.0,
+        environment={"cpu": "EPYC", "git_commit": f"{minute:040x}"}, cases=(Case(name="", kind="step"),),
+        series=(series("", "step_s", np.arange(30), values),),
+    )  # fmt: skip
+    return str(store.save(replace(run, **changes), root))
+
+
+def sides(root, slower: float, pairs: int = 10, level: float = 0.01) -> list[str]:
+    words = []
+    for i in range(pairs):
+        words += ["--old", kept(root, 2 * i, level=level), "--new", kept(root, 2 * i + 1, slower, level=level)]
+    return words
+
+
+@pytest.mark.parametrize(("slower", "code", "says"), [(1.1, 1, "REGRESSION"), (0.9, 0, "BETTER"), (1.0, 0, "NO REGR")])
+def test_the_first_line_is_the_verdict_and_the_exit_code_says_the_same(capsys, tmp_path, slower, code, says):
+    found, out, err = assay(capsys, "gate", *sides(tmp_path, slower))
+    assert found == code
+    assert err.splitlines()[0].startswith(says)
+    assert out.splitlines()[0].startswith(says)
+
+
+def test_a_noise_that_could_hide_too_much_is_exit_3_with_the_number_of_pairs_that_would_do(capsys, tmp_path):
+    """Nothing is claimed, and nothing is passed."""
+    code, _, err = assay(capsys, "gate", *sides(tmp_path, 1.0, pairs=4))
+    assert code == 3
+    assert "CANNOT TELL" in err
+    assert "more pairs" in err
+
+
+def test_what_is_tolerated_and_what_is_an_alarm_can_be_said(capsys, tmp_path):
+    words = sides(tmp_path, 1.06)
+    assert assay(capsys, "gate", *words)[0] == 1
+    assert assay(capsys, "gate", *words, "--at-least", "20%")[0] == 0
+    assert assay(capsys, "gate", *words, "--at-least", "20%", "--tolerate", "1%")[0] == 3
+
+
+def test_junit_and_markdown_say_the_same(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    junit, text = tmp_path / "junit.xml", tmp_path / "gate.md"
+    assay(capsys, "gate", *sides(tmp_path / "runs", 1.2), "--junit", str(junit), "--markdown", str(text))
+    root = ElementTree.parse(junit).getroot()
+    assert root.find("testsuite").attrib["failures"] == "1"
+    assert "+2" in root.find(".//failure").attrib["message"]
+    assert text.read_text().startswith("**REGRESSION: step time +")
+    assert text.read_text() == (tmp_path / "summary.md").read_text()
+    assert "❌ worse" in text.read_text()
+
+
+def test_what_cannot_be_told_is_skipped_in_junit_and_fails_nothing(capsys, tmp_path):
+    junit = tmp_path / "junit.xml"
+    assay(capsys, "gate", *sides(tmp_path / "runs", 1.0), "--junit", str(junit))
+    suite = ElementTree.parse(junit).getroot().find("testsuite")
+    assert (suite.attrib["failures"], suite.attrib["skipped"]) == ("0", "1")
+
+
+def test_two_commands_are_measured_in_turns_and_judged(capsys, tmp_path):
+    old, new = ([sys.executable, "-c", BENCH.format(s=s)] for s in (0.004, 0.006))
+    code, out, err = assay(
+        capsys, "gate", "--pairs", "8", "--out", str(tmp_path), "--format", "json", "--", *old, "--", *new
+    )
+    found = json.loads(out)
+    assert code == 1
+    assert found["outcome"] == "fail"
+    assert found["changes"][0]["ratio"] == pytest.approx(1.5, rel=0.05)
+    assert len(store.list_runs(tmp_path)) == 16
+    assert "[8/8]" in err
+    started = sorted((store.load(p).started, store.load(p).id) for p in store.list_runs(tmp_path))
+    is_old = [identity in found["old"] for _, identity in started]
+    assert all(is_old[i] != is_old[i + 1] for i in range(0, 16, 2))
+    assert len(set(is_old[::2])) == 2  # each side goes first at times
+
+
+def test_a_command_that_fails_is_exit_3_and_says_where_its_log_is(capsys, tmp_path):
+    code, _, err = assay(capsys, "gate", "--pairs", "8", "--out", str(tmp_path), "--", "false", "--", "true")
+    assert code == 3
+    assert "failed" in err
+    assert "log.txt" in err
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["--", "true"], "two commands"),
+        (["--", "true", "--", "true", "--", "true"], "two commands"),
+        (["gemm"], "--old-python"),
+        (["--old", "none"], "both sides"),
+        (["--pairs", "0", "--", "a", "--", "b"], "--pairs"),
+        (["--at-least", "much", "--", "a", "--", "b"], "much"),
+        ([], "two commands"),
+    ],
+)
+def test_what_cannot_be_judged_is_exit_2(capsys, args, says):
+    code, _, err = assay(capsys, "gate", *args)
+    assert code == 2
+    assert says in err
+
+
+def test_unlike_runs_are_exit_2(capsys, tmp_path):
+    new = kept(tmp_path, 1, environment={"cpu": "Xeon"})
+    code, _, err = assay(capsys, "gate", "--old", kept(tmp_path, 0), "--new", new)
+    assert code == 2
+    assert "--allow cpu" in err
+
+
+def history(root, *levels: float) -> str:
+    for minute, level in enumerate(levels):
+        kept(root, minute, level)
+    return str(root)
+
+
+def test_a_history_that_turned_worse_is_exit_1_and_names_the_commit(capsys, tmp_path):
+    code, out, err = assay(capsys, "gate", "--history", history(tmp_path, *[1.0] * 8, *[1.2] * 4))
+    assert code == 1
+    assert "REGRESSION" in err
+    assert f"commit {8:040x}"[:19] in out
+
+
+def test_a_steady_history_is_exit_0_and_a_late_jump_asks_for_another_run(capsys, tmp_path):
+    assert assay(capsys, "gate", "--history", history(tmp_path / "a", *[1.0] * 10))[0] == 0
+    code, _, err = assay(capsys, "gate", "--history", history(tmp_path / "b", *[1.0] * 10, 1.3))
+    assert code == 3
+    assert "measure again" in err
+
+
+def test_runs_that_are_unlike_the_newest_are_left_out_of_its_history(capsys, tmp_path):
+    history(tmp_path, *[1.0] * 8)
+    kept(tmp_path, 20, 3.0, environment={"cpu": "Xeon"})
+    kept(tmp_path, 21)
+    _, _, err = assay(capsys, "gate", "--history", str(tmp_path))
+    assert "Left out: 1 runs that are unlike the newest (first of all in cpu)" in err
