@@ -106,6 +106,23 @@ while True:
     assert killed_s - last["now"] < 1.5
 
 
+def test_what_several_threads_say_and_write_out_at_once_is_all_there(tmp_path):
+    code = """
+import threading
+sys.setswitchinterval(1e-6)
+def talk(rank):
+    for step in range(20000):
+        emit(step=step, rank=rank)
+        if step % 100 == 0: m['flush']()
+threads = [threading.Thread(target=talk, args=(rank,)) for rank in range(4)]
+for t in threads: t.start()
+for t in threads: t.join()
+"""
+    done, lines = said(code, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted((line["rank"], line["step"]) for line in lines) == [(r, s) for r in range(4) for s in range(20000)]
+
+
 def test_a_full_disk_stops_the_record_and_not_the_program(tmp_path):
     code = "m['listen']('/dev/full')\nfor i in range(3):\n    emit(step=i)\n    time.sleep(0.6)\nprint('alive')"
     done, _ = said(code, None)

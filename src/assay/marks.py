@@ -38,6 +38,7 @@ _folder = ""  # where `assay measure` listens; empty: nobody does
 _now = time.monotonic
 _waiting: deque[tuple[float, dict[str, Any]]] = deque()  # its append and popleft are safe between threads
 _spent: dict[str, float] = {}  # time in phases since the last emit
+_writing = threading.Lock()
 _writer: threading.Thread | None = None
 _file: Any = None
 _hooked = False
@@ -84,12 +85,13 @@ def batches(loader: Iterable[T]) -> Iterator[T]:
 def flush() -> None:
     """Write what was said; called every half second, and at the end."""
     global _file  # noqa: PLW0603 - one channel a process
-    text = "".join(_line(*_waiting.popleft()) for _ in range(len(_waiting)))
-    if not text or not _folder:
-        return
-    if _file is None:
-        _file = open(os.path.join(_folder, f"{os.getpid()}.jsonl"), "ab", buffering=0)  # noqa: SIM115, PTH118, PTH123
-    _file.write(text.encode())
+    with _writing:
+        text = "".join(_line(*_waiting.popleft()) for _ in range(len(_waiting)))
+        if not text or not _folder:
+            return
+        if _file is None:
+            _file = open(os.path.join(_folder, f"{os.getpid()}.jsonl"), "ab", buffering=0)  # noqa: SIM115, PTH118, PTH123
+        _file.write(text.encode())
 
 
 def _line(at: float, said: dict[str, Any]) -> str:
@@ -130,7 +132,8 @@ def listen(folder: str) -> None:
 
 def _start() -> None:
     """In this process, and anew in each that it forks."""
-    global _writer, _file  # noqa: PLW0603
+    global _writer, _file, _writing  # noqa: PLW0603
+    _writing = threading.Lock()  # the parent's may have been held as it forked
     _waiting.clear()
     _spent.clear()
     _file = None

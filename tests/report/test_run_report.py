@@ -342,7 +342,7 @@ def test_a_counter_is_shown_as_its_rate_and_a_reset_is_left_out(steps: list[floa
     count = np.cumsum(steps)
     if reset < len(count) - 1:
         count[reset:] -= count[reset]
-    _, rate, _ = readings(series("d", "link.pcie.rx_bytes", 2.0 * np.arange(len(count)), count))
+    _, rate, _ = readings(series("d", "link.fabric.rx_bytes", 2.0 * np.arange(len(count)), count))
     assert (rate >= 0).all()
     assert len(rate) >= len(count) - 2
     assert rate.max(initial=0.0) <= max(steps) / 2 + 1.0
@@ -468,8 +468,9 @@ TEXT = st.text(max_size=30)
 @st.composite
 def anything(draw: st.DrawFn, names: tuple[str, ...]) -> Series:
     n = draw(st.integers(0, 12))
-    columns = [draw(st.lists(ANY, min_size=n, max_size=n)) for _ in range(2)]
-    return series(draw(TEXT), draw(st.sampled_from(names)), *columns, rank=draw(st.integers(0, 3)))
+    at_s = draw(st.lists(st.floats(-1e9, 1e12), min_size=n, max_size=n))  # a store keeps whole microseconds
+    value = draw(st.lists(ANY, min_size=n, max_size=n))
+    return series(draw(TEXT), draw(st.sampled_from(names)), at_s, value, rank=draw(st.integers(0, 3)))
 
 
 @settings(max_examples=60, deadline=None)

@@ -19,7 +19,7 @@ from assay.series import Series, series
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 LIMIT_W, MEMORY, IDLE_W = 700.0, 80e9, 75.0
-COUNTERS = {"accel.energy_j", "link.pcie.rx_bytes", "link.fabric.tx_bytes", "accel.throttle.thermal.time_s"}
+COUNTERS = {"accel.energy_j", "link.fabric.tx_bytes", "accel.throttle.thermal.time_s"}
 
 
 @dataclass
@@ -184,7 +184,7 @@ def _device(world: World, i: int) -> dict[str, Array]:
         "accel.throttle.power": world.power_capped[i].copy(),
         "accel.throttle.thermal.time_s": np.cumsum(world.thermal[i]),
         "accel.errors.corrected": np.cumsum(rng.random(len(world.t)) < 3e-6).astype(float),
-        "link.pcie.rx_bytes": np.cumsum(2e9 * work * (1 + noise(world, 0.1)).clip(0)),
+        "link.pcie.rx_bytes_per_s": 2e9 * work * (1 + noise(world, 0.1)).clip(0),
         "link.fabric.tx_bytes": np.cumsum(5e10 * work * (1 + noise(world, 0.1)).clip(0)),
         "accel.processes": np.where(phase == 0, 0.0, 1.0),
     }

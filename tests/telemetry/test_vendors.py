@@ -180,7 +180,7 @@ def test_blanks_of_every_kind_leave_a_hole_and_no_number():
     first, second = (of(last, f"GPU-604ac76c-0000-000{i}-0000-000000000000") for i in (0, 1))
     absent = {
         "accel.temp.mem_celsius", "accel.energy_j", "accel.power_w", "accel.temp.core_celsius",
-        "accel.temp.margin_celsius", "accel.clock.mem_hz", "link.pcie.tx_bytes", "accel.mem.used_bytes",
+        "accel.temp.margin_celsius", "accel.clock.mem_hz", "link.fabric.tx_bytes", "accel.mem.used_bytes",
     }  # fmt: skip
     assert not absent & first.keys()
     assert first["accel.mem.total_bytes"] == 85899345920

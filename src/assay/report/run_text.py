@@ -16,7 +16,7 @@ NO_SENSOR = "no sensor"
 def said(value: float | None, name: str) -> str:
     """A metric's value in words.
 
-    >>> said(0.981, "accel.busy"), said(71.0, "accel.temp.core_celsius"), said(2.4e9, "link.pcie.rx_bytes")
+    >>> said(0.981, "accel.busy"), said(71.0, "accel.temp.core_celsius"), said(2.4e9, "link.fabric.rx_bytes")
     ('98.1 %', '71 °C', '2.4 GB/s')
     """
     if value is not None and not real(value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from assay.metrics import metric
+from assay.metrics import known, metric
 from assay.observed import Trouble
 from assay.report import sparks
 from assay.report.axes import Spec
@@ -56,9 +56,8 @@ def _row(name: str, *, limit: str = "", zero: bool = False, title: str = "") -> 
 
 def _both(title: str, stem: str) -> Row:
     ways = (("rx", "received"), ("tx", "sent"))
-    return Row(
-        title, tuple(Line((f"{stem}.{w}_bytes_per_s", f"{stem}.{w}_bytes"), name) for w, name in ways), zero=True
-    )
+    told = {w: [n for n in (f"{stem}.{w}_bytes_per_s", f"{stem}.{w}_bytes") if n in known()] for w, _ in ways}
+    return Row(title, tuple(Line(tuple(told[w]), name) for w, name in ways), zero=True)
 
 
 def sheets() -> tuple[Sheet, ...]:

@@ -11,7 +11,7 @@ from assay.series import Series
 from assay.telemetry import energy as energies
 from assay.telemetry.board import Board, board
 from assay.telemetry.detectors import detect, remarks, trusted
-from assay.telemetry.detectors.working import steps_of
+from assay.telemetry.detectors.working import STEPS, steps_of
 from assay.telemetry.split import split as split_time
 from assay.telemetry.utilization import mfu, usage
 from assay.telemetry.verdict import by_cost, verdict
@@ -39,8 +39,9 @@ def observe(
     sound = trusted(seen, troubles)
     parts, _, notes = split_time(seen.stream, None, case)
     whole = window or seen.window
-    steps = _steps(seen, whole)
-    found, refused = _used(sound, whole, facts, steps)
+    probes = _probes(seen)
+    ends = [] if probes else _steps(seen, whole)
+    found, refused = _used(sound, whole, facts, ends)
     drawn = tuple(energies.energy(sound, of, whole) for of in sound.devices)
     node = energies.node(sound, whole, drawn)
     lost, unknown = waste(sound, whole, facts)
@@ -53,21 +54,36 @@ def observe(
         *remarks(seen),
     )
     return Observation(
-        verdict=verdict(troubles, parts, found, lost, whole, len(seen.devices)), usage=found, split=parts,
+        verdict=verdict(troubles, parts, found, () if probes else lost, whole, len(seen.devices)),
+        usage=found, split=parts,
         energy=(*drawn, node) if drawn else (), waste=lost, troubles=troubles, notes=tuple(dict.fromkeys(told)),
-        figures=_figures(found, parts, node, lost, facts, steps),
+        figures=_figures(found, parts, node, lost, facts, len(ends)),
     )  # fmt: skip
 
 
-def _used(seen: Board, window: Window, facts: Facts, steps: int) -> tuple[tuple[Usage, ...], list[str]]:
+def _used(
+    seen: Board, window: Window, facts: Facts, ends: Sequence[float]
+) -> tuple[tuple[Usage, ...], list[str]]:  # fmt: skip
+    """Utilization in a window, and the MFU of its steps: what came before the first of them is not their doing."""
     found = usage(seen, window)
-    share, why = mfu(found, facts, steps)
+    if len(ends) > 1:
+        span = Window(begin_s=ends[0], end_s=ends[-1])
+        share, why = mfu(usage(seen, span), facts, len(ends) - 1)
+    else:
+        share, why = mfu(found, facts, len(ends))
     return tuple(replace(one, mfu=share) for one in found), [why] if why and (found or facts.step_flop) else []
 
 
-def _steps(seen: Board, window: Window) -> int:
-    steps = steps_of(seen)
-    return 0 if steps is None else int(((steps >= window.begin_s) & (steps <= window.end_s)).sum())
+def _steps(seen: Board, window: Window) -> list[float]:
+    """When the steps that ended in a window did."""
+    ends = steps_of(seen)
+    return [] if ends is None else ends[(ends >= window.begin_s) & (ends <= window.end_s)].tolist()
+
+
+def _probes(seen: Board) -> bool:
+    """Whether the run times case after case instead of working: then there are no steps, and to rest is no waste."""
+    timed = {series.metric for series in seen.stream} & set(STEPS)
+    return timed == {"time_s"} and len({series.of for series in seen.stream}) > 1
 
 
 def _unseen(seen: Board, found: Sequence[Usage]) -> list[str]:

@@ -41,6 +41,13 @@ BOUNDS = (
 _STALLED = {MATRIX: 0.10, MEMORY: 0.20, CORE: 0.50, POWER: 0.65}
 _STALLED_BUSY = 0.9
 _TELLS = (MATRIX, MEMORY, CORE)  # one of them at least: low power alone may be light work
+# A device that copies is busy by its own account with cores and memory at rest (an H100 over PCIe: 55 GB/s, busy 100 %,
+# memory 1.6 %); one that spins in a collective moves some MB/s.
+_LINKS = tuple(metric for way in ("tx", "rx") for metric in (
+    f"link.pcie.{way}_bytes_per_s", f"link.fabric.{way}_bytes_per_s",
+    f"link.fabric.{way}_bytes",  # of a counter the level is its rate
+))  # fmt: skip
+_COPIES_BYTES_PER_S = 1e9
 _USUAL = 0.75  # quantile of a sensor while the device is busy
 
 
@@ -106,11 +113,23 @@ def stalled_bins(board: Board, of: str) -> Flags | None:
                 if usual > 0.01:
                     flag &= ~(level >= share * usual)
                     told |= np.isfinite(level) & (name in _TELLS)
-    return flag & told
+    return flag & told & ~_copies(board, of)
 
 
-def bound(busy: float | None, matrix: float | None, memory: float | None) -> str:
-    """What holds a device up, by the shares it was active; empty where sensors are missing.
+def _copies(board: Board, of: str) -> Flags:
+    """Where one of the device's links is at work."""
+    import numpy as np
+
+    flag: Flags = np.zeros(board.grid.bins, dtype=bool)
+    for name in _LINKS:
+        if (traffic := board.level(of, name)) is not None:
+            with np.errstate(invalid="ignore"):
+                flag |= traffic > _COPIES_BYTES_PER_S
+    return flag
+
+
+def bound(busy: float | None, matrix: float | None, memory: float | None, copies: bool = False) -> str:
+    """What holds a device up, by the shares it was active and its links; empty where sensors are missing.
 
     >>> bound(1.0, 0.1, 0.8), bound(1.0, 0.6, 0.4), bound(1.0, 0.0, 0.01), bound(0.5, None, None)
     ('memory-bound', 'compute-bound', 'stalled', '')
@@ -120,7 +139,7 @@ def bound(busy: float | None, matrix: float | None, memory: float | None) -> str
     for row in BOUNDS:
         shares = ((1.0 if busy is None else busy, row.busy), (matrix, row.matrix), (memory, row.memory))
         if all(low <= share <= high for share, (low, high) in shares):
-            return row.name
+            return "copying" if copies and row.name == "stalled" else row.name
     return ""
 
 
@@ -128,10 +147,13 @@ def _usage(board: Board, of: str, window: Window, job_mfu: float | None) -> Usag
     shares = {name: mean(board.track(of, name), window) for name in (BUSY, CORE, MATRIX, MEMORY, POWER)}
     busy, core, matrix, memory, power = (value for value, _ in shares.values())
     stalled = _stalled_share(board, of, window)
+    inside = board.grid.within(window)
+    copies = 2 * int(_copies(board, of)[inside].sum()) > int(inside.sum())
     return Usage(
         device=of, window=window, busy=busy, core=core, matrix=matrix, memory=memory, mfu=job_mfu, power_w=power,
         stalled=stalled, working=None if busy is None or stalled is None else max(0.0, busy - stalled),
-        memory_peak_bytes=_most(board.track(of, "accel.mem.used_bytes"), window), bound=bound(busy, matrix, memory),
+        memory_peak_bytes=_most(board.track(of, "accel.mem.used_bytes"), window),
+        bound=bound(busy, matrix, memory, copies),
         coverage=max((coverage for _, coverage in shares.values()), default=0.0),
     )  # fmt: skip
 

@@ -100,7 +100,7 @@ def _resets(board: Board) -> Iterator[_Seen]:
         if metric(name).kind == "counter" and len(track.value) > 1:
             for k in np.flatnonzero(increases(track)[1]).tolist():
                 window = Window(begin_s=float(track.at_s[k]), end_s=float(track.at_s[k + 1]))
-                yield _Seen(of, name, window, "the counter began anew: its device or driver was reset")
+                yield _Seen(of, name, window, "the counter fell: its device or driver was reset, or it ran over")
 
 
 def _bursts(board: Board) -> Iterator[_Seen]:

@@ -30,7 +30,7 @@ class Ask(NamedTuple):
 
 
 # Of several questions for one key the first that is answered stays. Never asked: nvmlDeviceGetPcieThroughput, which
-# blocks for 20 ms; the byte counters among the fields say more.
+# blocks for 20 ms; from Hopper on the profiling counters say more.
 ASKS = (
     Ask("memory", "nvmlDeviceGetMemoryInfo", (0x02000028,)),  # version 2 keeps apart what the driver has reserved
     Ask("memory", "nvmlDeviceGetMemoryInfo"),

@@ -45,8 +45,6 @@ FIELDS = (
     Field("accel.errors.uncorrected", "ecc_uncorrected", 1.0, "counter"),
     Field("accel.event.code", "xid"),
     Field("accel.processes", "processes"),
-    Field("link.pcie.tx_bytes", "pcie_tx", 1.0, "counter"),
-    Field("link.pcie.rx_bytes", "pcie_rx", 1.0, "counter"),
     Field("link.pcie.tx_bytes_per_s", "gpm.pcie_tx", MIB, "average"),
     Field("link.pcie.rx_bytes_per_s", "gpm.pcie_rx", MIB, "average"),
     Field("link.fabric.tx_bytes", "nvlink_tx", 1024.0, "counter"),
