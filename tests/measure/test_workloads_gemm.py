@@ -90,7 +90,7 @@ def test_a_processor_that_others_use_is_read_until_it_was_left_alone_twice(monke
     readings = iter([3.0, 2.0, 2.5, 4.0, 1.0, 3.0, 1.01, 9.0])
     monkeypatch.setattr(gemm_peak, "_read", lambda step, loops: next(readings))
     bench = gemm_peak.Bench(lambda shape: lambda loops: None, on_host=True)
-    monkeypatch.setattr(bench, "_ready", lambda shape: (None, 1))
+    monkeypatch.setattr(bench, "ready", lambda shape: (None, 1))
     assert bench.rate((2, 2, 2)) == 16.0
     assert list(readings) == [9.0]
 
@@ -100,6 +100,30 @@ def test_a_device_that_takes_long_to_start_is_not_taken_for_slow(monkeypatch):
     monkeypatch.setattr(bench, "reading", lambda shape: 1e-5 + gemm_peak.flop(shape) / 1e15)
     assert gemm_peak.pace(bench, gemm_peak.Space(256, 16384)) > 0.9e15
     assert gemm_peak.pace(bench, gemm_peak.Space(256, 300)) < 1e13  # there is no larger cube to ask
+
+
+def test_a_device_with_a_power_limit_is_judged_rested():
+    """Its clock falls by half once it has worked for longer than half of the time; then every shape looks alike."""
+    now_s, worked = [0.0], [0.0]
+
+    def steps(shape):
+        def step(loops):
+            warm = worked[0] > 0.5 * now_s[0]
+            took_s = loops * (2.0 if warm else 1.0) * gemm_peak.flop(shape) / 1e12
+            now_s[0], worked[0] = now_s[0] + took_s, worked[0] + took_s
+
+        return step
+
+    def sleep(seconds):
+        now_s[0] += seconds
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gemm_peak.time, "perf_counter", lambda: now_s[0])
+        patch.setattr(gemm_peak.time, "sleep", sleep)
+        now_s[0] = 1.0
+        bench = gemm_peak.Bench(steps, on_host=False)
+        rates = [bench.rate((edge,) * 3) for edge in (2048, 4096, 2048, 8192)]
+    assert rates == [pytest.approx(1e12)] * 4
 
 
 def test_a_rate_above_the_peak_is_refused_and_so_is_a_shape_that_cannot_be_done():
@@ -187,6 +211,15 @@ def test_an_accelerator_is_asked_for_every_format_and_its_operands_rotate():
     assert {f["name"] for f in events(said, "fact")} == {f"gemm_peak_{d}" for d in formats - {"fp32"}}
     assert any("fp32 peak cuda:0: not found" in w["text"] for w in events(said, "warning"))
     assert [c["passed"] for c in events(said, "check")] == [False]
+
+
+@needs_torch
+def test_an_accelerator_says_what_its_best_shape_sustains_too():
+    asked = {"cases": ["torch bf16 peak *", "torch bf16 sustained *"], "options": {"step": "32", "top": "64"}}
+    said = lines("gemm", asked | {"device": "cuda"}, command=(TORCH, str(PRETEND)))
+    assert {c["kind"] for c in cases(said).values()} == {"matmul", "sustained"}
+    assert len({tuple(c["shape"]) for c in cases(said).values()}) == 1
+    assert {f["name"] for f in events(said, "fact")} == {"gemm_peak_bf16", "gemm_sustained_bf16"}
 
 
 def test_the_benchmark_measures_both_in_a_small_space(capsys, monkeypatch):

@@ -36,7 +36,7 @@ def lines(name, settings, **options):
 def refused(name, settings, **options):
     """Why it would not begin."""
     done = start(name, settings, **options)
-    assert done.returncode == 1
+    assert done.returncode == 64
     assert "Traceback" not in done.stderr
     return done.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,11 +24,12 @@ def run_study(path: Path | str, *, root: Path | str | None = None) -> RunStudy:
     folder = store.find(path)
     run = store.load(folder)
     _, ranks, _ = split(run.series)
+    told = predicted(run, folder, root or folder.parent)
     return RunStudy(
         title=run.name, created=now(), run=run, observation=observe(folder), figures=figures(run),
         cases=summarise(run), ranks=ranks if len(ranks) > 1 else {},
-        telemetry=store.telemetry(folder, metrics=sensors()), beside=predicted(run, folder, root or folder.parent),
-        typed=typed(run.command), next_steps=_next(run, folder), tool=tool(),
+        telemetry=store.telemetry(folder, metrics=sensors()), beside=told,
+        typed=typed(run.command), next_steps=_next(run, folder, told), tool=tool(),
     )  # fmt: skip
 
 
@@ -61,12 +63,12 @@ def _step(run: Run, root: Path | str) -> tuple[Beside, ...]:
     )  # fmt: skip
 
 
-def _next(run: Run, folder: Path) -> tuple[str, ...]:
+def _next(run: Run, folder: Path, told: Sequence[Beside]) -> tuple[str, ...]:
     """What would make more of it."""
     steps = []
     if run.partial and any(e.kind == "done" for e in run.events):
         steps.append(f"Measure what is missing: assay measure {run.name} --resume {folder}")
-    if run.name == "train-step":
+    if run.name == "train-step" and not told:
         python = run.settings.get("python", "")
         same = f" --python {python}" if python else ""
         steps.append(f"For a prediction beside it: assay measure gemm{same}, assay measure membw{same}, and this again")

@@ -40,7 +40,8 @@ class Trial:
     @property
     def told(self) -> str:
         """What came of it, in words."""
-        came = f"{self.measured_per_s:.4g}/s" if self.measured_per_s else f"{self.outcome}: {self.why}"
+        rate = self.measured_per_s
+        came = f"{rate:{',.0f' if rate >= 100 else '.3g'}}/s" if rate else f"{self.outcome}: {self.why}"
         return f"{self.name}: {came}"
 
     @property
@@ -99,11 +100,11 @@ class Tuner:
         try:
             run = self.run({**self.fixed, **trial.options})
         except OutOfMemory as error:
-            return replace(trial, outcome="out of memory", why=error.what)
+            return replace(trial, outcome="out of memory", why=_briefly(error.what))
         except MeasureError as error:
             return replace(trial, outcome="failed", why=str(error))
         if any(e.kind == "oom" for e in run.events):
-            return replace(trial, outcome="out of memory", why=run.stopped, runs=(run.id,))
+            return replace(trial, outcome="out of memory", why=_briefly(run.stopped), runs=(run.id,))
         rate = rate_of(run)
         if rate is None:
             return replace(trial, outcome="failed", why=run.stopped or "no step was finished", runs=(run.id,))
@@ -161,3 +162,12 @@ def _notes(tuner: Tuner) -> tuple[str, ...]:
     if bias is None:
         return ("nothing was predicted: settings were tried from the middle batch outwards",)
     return (f"measured settings ran at {bias:.2f} of what was predicted; the order of trials is the prediction's",)
+
+
+def _briefly(why: str) -> str:
+    """The first two sentences; PyTorch goes on with advice.
+
+    >>> _briefly("CUDA out of memory. Tried to allocate 24.54 GiB. GPU 0 has a total capacity of 79.18 GiB.")
+    'CUDA out of memory. Tried to allocate 24.54 GiB'
+    """
+    return ". ".join(why.split(". ")[:2])

@@ -25,6 +25,7 @@ from assay.run import Run
 _FLUSH_S = 1.0
 # A line of marks.py says more than a log can: events, warm-up, times of its own.
 _MARK = re.compile(r'\{"(?:[^"]*":[^{}]*, ?")?(?:event|warmup|at)": ')
+_REFUSED = 64  # EX_USAGE: what a workload of ours ends with when it cannot do what is asked
 _CLOCK_S = 1.0  # the wall clock may wander by this much a second before it is said to have been set
 _LOUD_BYTES = 100_000_000  # output beyond this is worth a remark
 
@@ -146,7 +147,7 @@ def finished(task: Task, head: Run, ended: Ended, threads: int) -> Run:
     """All that is known of a run once its command, and all that watched it, has ended."""
     heard = ended.heard
     if task.workload and not heard.count:
-        _nothing(ended.stopped, heard, task.command[0])
+        _nothing(ended, task)
     told = surroundings.describe(ended.before, surroundings.snapshot(), threads)
     mute = not heard.count and not task.workload
     warnings = (
@@ -255,16 +256,20 @@ def named(what: str, cases: Iterable[str], hint: str = "") -> tuple[str, ...]:
     return (f"{what} {names}{more}{f'; {hint}' if hint else ''}",) if listed else ()
 
 
-def _nothing(stopped: str, heard: Heard, path: str) -> None:
+def _nothing(ended: Ended, task: Task) -> None:
     """A workload of ours read nothing: there is only a reason to give."""
-    if stopped == "interrupted":
+    heard, path = ended.heard, task.command[0]
+    if ended.stopped == "interrupted":
         raise KeyboardInterrupt
-    if not stopped and not heard.cases:
+    if ended.exit_code == _REFUSED:
+        why = re.split(r"exit \d+\): | \| ", ended.stopped)[-1]
+        raise InputError(why, where=task.name, hint="assay measure --list names its options")
+    if not ended.stopped and not heard.cases:
         raise InputError(
             "no case matches", where="--cases", hint="a glob such as 'numpy fp32 *'; without it all are measured"
         )
     memory = next((event.text for event in heard.events if event.kind == "oom"), "")
     if memory:
         raise OutOfMemory(memory, where=path, hint="try less at a time, such as --set micro_batch=1")
-    reason = stopped or "; ".join([*heard.short[:1], *heard.warnings[:2]])
+    reason = ended.stopped or "; ".join([*heard.short[:1], *heard.warnings[:2]])
     raise MeasureError(f"nothing was measured: {reason}", where=path, hint="see assay doctor, or raise --budget")

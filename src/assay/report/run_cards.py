@@ -129,7 +129,8 @@ def _devices(study: RunStudy) -> Iterator[Card]:
     """What sensors and formulas say of all devices together."""
     told = study.observation.figures
     many = len(study.observation.usage)
-    mean = f"mean of {many} devices" if many > 1 else "mean over the run"
+    over = "its steps" if study.observation.split is not None else "the run"
+    mean = f"mean of {many} devices over {over}" if many > 1 else f"mean over {over}"
     if "mfu" in told:
         yield Card(
             title="MFU", value=percent(told["mfu"], sign=False), note="of the dense peak", meaning=metric("mfu").meaning

@@ -32,7 +32,8 @@ def observe(
     """What a run's series mean, and one sentence that says it.
 
     `sensors` are series of devices and hosts, `stream` those of the run itself; `window` is what is summed over (all of
-    the run, where none is given; troubles are always looked for in all of it), `case` which of its cases is split.
+    the run, where none is given, and from its first to its last step for what a step took and how devices were used;
+    troubles are always looked for in all of it), `case` which of its cases is split.
     """
     seen = board(sensors, stream, devices)
     troubles = by_cost(detect(seen), seen.window)
@@ -41,9 +42,13 @@ def observe(
     whole = window or seen.window
     probes = _probes(seen)
     ends = [] if probes else _steps(seen, whole)
-    found, refused = _used(sound, whole, facts, ends)
+    work, steps = whole, len(ends)
+    if window is None and steps > 1:  # what came before the first of them is not their doing
+        work, steps = Window(begin_s=ends[0], end_s=ends[-1]), steps - 1
+    found, refused = _used(sound, work, facts, steps)
     drawn = tuple(energies.energy(sound, of, whole) for of in sound.devices)
     node = energies.node(sound, whole, drawn)
+    worked = energies.node(sound, work, [energies.energy(sound, of, work) for of in sound.devices])
     lost, unknown = waste(sound, whole, facts)
     told = (
         *notes,
@@ -57,20 +62,14 @@ def observe(
         verdict=verdict(troubles, parts, found, () if probes else lost, whole, len(seen.devices)),
         usage=found, split=parts,
         energy=(*drawn, node) if drawn else (), waste=lost, troubles=troubles, notes=tuple(dict.fromkeys(told)),
-        figures=_figures(found, parts, node, lost, facts, len(ends)),
+        figures=_figures(found, parts, node, lost, facts)
+        | (_per_step(worked, steps) if steps else {}),
     )  # fmt: skip
 
 
-def _used(
-    seen: Board, window: Window, facts: Facts, ends: Sequence[float]
-) -> tuple[tuple[Usage, ...], list[str]]:  # fmt: skip
-    """Utilization in a window, and the MFU of its steps: what came before the first of them is not their doing."""
+def _used(seen: Board, window: Window, facts: Facts, steps: int) -> tuple[tuple[Usage, ...], list[str]]:
     found = usage(seen, window)
-    if len(ends) > 1:
-        span = Window(begin_s=ends[0], end_s=ends[-1])
-        share, why = mfu(usage(seen, span), facts, len(ends) - 1)
-    else:
-        share, why = mfu(found, facts, len(ends))
+    share, why = mfu(found, facts, steps)
     return tuple(replace(one, mfu=share) for one in found), [why] if why and (found or facts.step_flop) else []
 
 
@@ -107,8 +106,8 @@ def _doubt(seen: Board, one: Energy) -> str:
 
 
 def _figures(
-    found: Sequence[Usage], parts: Split | None, node: Energy, lost: Sequence[Waste], facts: Facts, steps: int
-) -> dict[str, float]:
+    found: Sequence[Usage], parts: Split | None, node: Energy, lost: Sequence[Waste], facts: Facts
+) -> dict[str, float]:  # fmt: skip
     """Means over devices and sums over the run, by name; what is unknown is not there."""
     figures: dict[str, float | None] = {}
     for name in ("busy", "core", "matrix", "memory", "stalled", "working", "mfu"):
@@ -119,14 +118,14 @@ def _figures(
             part = getattr(parts, name)
             figures[name.removesuffix("_s") + "_share"] = None if part is None else part / parts.wall_s
     figures["energy_j"] = node.energy_j
-    if node.energy_j is not None:
-        if steps:
-            figures |= {"step_energy_j": node.energy_j / steps}
-            figures |= {
-                f"step_energy_{end}_j": (v or 0.0) / steps for end, v in (("low", node.low_j), ("high", node.high_j))
-            }
-        if facts.tariff_usd_per_j is not None:
-            figures["energy_usd"] = node.energy_j * facts.pue * facts.tariff_usd_per_j
+    if node.energy_j is not None and facts.tariff_usd_per_j is not None:
+        figures["energy_usd"] = node.energy_j * facts.pue * facts.tariff_usd_per_j
     for one in lost:
         figures |= {f"{one.kind}_device_s": one.device_s, f"{one.kind}_usd": one.cost_usd}
     return {name: value for name, value in figures.items() if value is not None}
+
+
+def _per_step(worked: Energy, steps: int) -> dict[str, float]:
+    ends = {"": worked.energy_j, "low_": worked.low_j or 0.0, "high_": worked.high_j or 0.0}
+    told = {name: value for name, value in ends.items() if worked.energy_j is not None and value is not None}
+    return {f"step_energy_{name}j": value / steps for name, value in told.items()}

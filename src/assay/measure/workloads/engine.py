@@ -68,4 +68,10 @@ def options(workload: Any, settings: dict[str, Any]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], json.loads(sys.argv[2]))
+    try:
+        main(sys.argv[1], json.loads(sys.argv[2]))
+    except SystemExit as end:
+        if not isinstance(end.code, str):
+            raise
+        sys.stderr.write(end.code + "\n")  # what was asked for cannot be done, and why
+        sys.exit(64)  # EX_USAGE

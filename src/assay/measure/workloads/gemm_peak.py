@@ -22,6 +22,7 @@ _ALIKE = 1.02  # two fastest readings that differ by less were both undisturbed
 _BEAM = 2  # shapes that are followed at once
 _LOOP_S = 5e-3  # what one reading takes at least
 _LOUD_S = 1e-3  # a product that takes so long is not all launching
+_REST = 3.0  # times as long as it worked an accelerator rests, so that its power limit does not choose the shape
 
 
 class Space(NamedTuple):
@@ -146,15 +147,16 @@ class Bench:
         self.on_host = on_host
         self.fold: Callable[[list[float]], float] = min if on_host else _median
         self.refused: list[Shape] = []
+        self.worked_s = 0.0
 
     def rate(self, shape: Shape) -> float:
         """FLOP/s in a few quick readings; 0 where a shape cannot be done, or is done faster than is possible."""
         fewest, most = _READINGS
         try:
-            step, loops = self._ready(shape)
-            seconds = [_read(step, loops) for _ in range(fewest)]
+            step, loops = self.ready(shape)
+            seconds = [self._rested(step, loops) for _ in range(fewest)]
             while len(seconds) < most and not self.sure(seconds):
-                seconds.append(_read(step, loops))
+                seconds.append(self._rested(step, loops))
             got = flop(shape) / self.fold(seconds)
         except (RuntimeError, ValueError, TypeError, MemoryError):  # this library cannot do this shape
             return 0.0
@@ -170,9 +172,21 @@ class Bench:
 
     def reading(self, shape: Shape) -> float:
         """Seconds for one product, in one reading."""
-        return _read(*self._ready(shape))
+        return self._rested(*self.ready(shape))
 
-    def _ready(self, shape: Shape) -> tuple[Any, int]:
+    def rest(self) -> None:
+        """Let an accelerator that has just worked draw little for a while."""
+        if not self.on_host:
+            time.sleep(_REST * self.worked_s)
+
+    def _rested(self, step: Any, loops: int) -> float:
+        self.rest()
+        once_s = _read(step, loops)
+        self.worked_s = once_s * loops
+        return once_s
+
+    def ready(self, shape: Shape) -> tuple[Any, int]:
+        """A step, and how many loops of it are long enough to be timed."""
         step = self.steps(shape)
         step(1)
         once = _read(step, 1)

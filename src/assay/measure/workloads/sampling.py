@@ -22,7 +22,7 @@ def sweep(kit: Any, plan: Iterable[Any], budget_s: float) -> dict[str, list[floa
     purse = Purse([row[0] for row in due], budget_s)
     taken: dict[str, list[float]] = {}
     for number, (case, prepare, before) in enumerate(due, start=1):
-        told = {key: value for key, value in case.items() if key not in {"least_s", "fewest"}}
+        told = {key: value for key, value in case.items() if key not in {"least_s", "fewest", "loops"}}
         kit.emit(event="begin", case=told, number=number, of=len(due))
         times = taken[case["name"]] = []
         try:
@@ -92,7 +92,7 @@ def _try(kit: Any, case: dict[str, Any], prepare: Any, before: Any, purse: Purse
         if 2 * purse.pace.get(_group(case), 0.0) * work > most:
             return f"time: once would take more than its share of the budget, {share:.2g} s"
         step, least_s = prepare(), case.get("least_s", _LOOP_S)
-        start, loops = time.perf_counter(), 1
+        start, loops = time.perf_counter(), case.get("loops", 1)
         for index in range(max(_MOST, fewest)):
             if before is not None:
                 before()

@@ -17,7 +17,7 @@ from assay.telemetry.nvml.gpm import Gpm
 
 T = TypeVar("T")
 
-SLOW_S = 60.0
+SLOW_S, SOME_S = 60.0, 0.9  # heat follows no faster than that
 
 
 class Ask(NamedTuple):
@@ -36,10 +36,10 @@ ASKS = (
     Ask("memory", "nvmlDeviceGetMemoryInfo"),
     Ask("utilization", "nvmlDeviceGetUtilizationRates"),
     Ask("clock_sm", "nvmlDeviceGetClockInfo", (1,)),
-    Ask("clock_memory", "nvmlDeviceGetClockInfo", (2,)),
-    Ask("temperature", "nvmlDeviceGetTemperature", (0,)),
-    Ask("temperature", "nvmlDeviceGetTemperatureV", (0,)),
-    Ask("margin", "nvmlDeviceGetMarginTemperature"),
+    Ask("clock_memory", "nvmlDeviceGetClockInfo", (2,), SOME_S),
+    Ask("temperature", "nvmlDeviceGetTemperature", (0,), SOME_S),
+    Ask("temperature", "nvmlDeviceGetTemperatureV", (0,), SOME_S),
+    Ask("margin", "nvmlDeviceGetMarginTemperature", (), SOME_S),
     Ask("reasons", "nvmlDeviceGetCurrentClocksEventReasons"),
     Ask("reasons", "nvmlDeviceGetCurrentClocksThrottleReasons"),
     Ask("energy", "nvmlDeviceGetTotalEnergyConsumption"),
