@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks import __main__ as bench
-from benchmarks import footprint, speed
+from benchmarks import day, footprint, overhead, speed
 
 from assay.api import predicting
 from assay.plan import Plan
@@ -149,3 +149,20 @@ def test_the_page_shows_what_was_promised() -> None:
     assert count == f"{speed.CALCULON_SETTINGS:,}"
     assert int(memory) < 500
     assert int(brought) <= 20
+
+
+def test_a_day_of_readings_is_asked_what_people_ask(capsys: pytest.CaptureFixture[str]) -> None:
+    assert day.main(["--hours", "1", "--devices", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "0.1 M readings in 1 files" in out
+    assert all(f"| {question} | " in out for question in day.ASKED)
+
+
+def test_what_it_costs_to_be_measured_is_told_with_its_interval(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overhead, "START_S", 0.3)
+    assert overhead.main(["--pairs", "2", "--seconds", "0.1", "--period", "0.1"]) == 0
+    out = capsys.readouterr().out
+    assert "a reading every 0.1 s, 2 pairs" in out
+    assert "? to ? %" in out  # two pairs exclude nothing

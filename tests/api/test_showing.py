@@ -80,7 +80,9 @@ def test_what_bursts_reach_is_above_what_is_sustained_at_the_power_limit():
     assert max(known) == told["torch bf16 peak cuda:0"]
     seen = observe(RUNS / "h100-gemm")
     assert [t.kind for t in seen.troubles] == ["power throttle"]
-    assert "nothing came of" not in seen.verdict  # a probe that rests wastes nothing
+    assert seen.verdict == (  # and not that a probe that rests wastes anything
+        "bf16 products reach 786 TFLOP/s, 79 % of the datasheet's 989 TFLOP/s; 685 TFLOP/s sustained"
+    )
 
 
 def test_a_device_that_is_held_by_its_power_limit_for_minutes_is_said_to_be():

@@ -197,3 +197,10 @@ def test_help_names_both_ways(capsys):
     assert code == 0
     assert "assay measure -- python train.py" in out
     assert Path(store.__file__).exists()
+
+
+def test_the_page_of_metrics_is_what_the_command_prints(capsys):
+    code, out, _ = assay(capsys, "measure", "--metrics", "--format", "md")
+    page = Path(__file__).parents[2] / "docs" / "metrics.md"
+    assert code == 0
+    assert page.read_text(encoding="utf-8").endswith(out), f"assay measure --metrics --format md, into {page}"

@@ -13,7 +13,12 @@ from assay.machine import Device
 from assay.observed import Facts, Observation, Window
 from assay.predict import cost
 from assay.run import Run
+from assay.summary import summarise
 from assay.telemetry import observe as telemetry
+from assay.units import show
+
+# What a verdict tells of: the first that was measured.
+_FORMATS = ("bf16", "fp16", "tf32", "fp32", "fp64", "fp8", "int8")
 
 
 def observe(
@@ -28,10 +33,27 @@ def observe(
     path = store.find(run.id if isinstance(run, Run) else run, root)
     kept = run if isinstance(run, Run) else store.load(path)
     devices = [d for d in kept.devices if d.parent == "" and d.id not in ("host", "command")]
-    return telemetry.observe(
+    seen = telemetry.observe(
         store.telemetry(path), kept.series, kept.devices, facts or known_facts(kept, devices),
         None if window is None else Window(begin_s=window[0], end_s=window[1]),
     )  # fmt: skip
+    reached = reached_peak(kept, devices) if seen.verdict == "nothing stands out" else ""
+    return replace(seen, verdict=reached or seen.verdict)
+
+
+def reached_peak(run: Run, devices: Sequence[Device]) -> str:
+    """What matrix units reached in the format that training uses most, beside the datasheet; empty where none did."""
+    cases = summarise(run)
+    peaks = {c.case.dtype: c.rate for c in cases if c.case.kind == "matmul" and " peak" in c.name}
+    sustained = {c.case.dtype: c.rate for c in cases if c.case.kind == "sustained"}
+    precision = next((name for name in _FORMATS if peaks.get(name)), "")
+    if not (rate := peaks.get(precision)):
+        return ""
+    machine = _machine(devices)
+    sheet = machine.accelerator.peak_flop_per_s.get(precision) if machine else None
+    share = f", {100 * rate / sheet:.0f} % of the datasheet's {show(sheet, 'flop_per_s')}" if sheet else ""
+    longer = f"; {show(held, 'flop_per_s')} sustained" if (held := sustained.get(precision)) else ""
+    return f"{precision} products reach {show(rate, 'flop_per_s')}{share}{longer}"
 
 
 def known_facts(run: Run, devices: Sequence[Device]) -> Facts:

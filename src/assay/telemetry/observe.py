@@ -59,7 +59,7 @@ def observe(
         *remarks(seen),
     )
     return Observation(
-        verdict=verdict(troubles, parts, found, () if probes else lost, whole, len(seen.devices)),
+        verdict=verdict(troubles, parts, () if probes else found, () if probes else lost, whole, len(seen.devices)),
         usage=found, split=parts,
         energy=(*drawn, node) if drawn else (), waste=lost, troubles=troubles, notes=tuple(dict.fromkeys(told)),
         figures=_figures(found, parts, node, lost, facts)
