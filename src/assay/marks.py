@@ -122,6 +122,8 @@ def _keep_flushing() -> None:
 def listen(folder: str) -> None:
     """From here on what is said is written to this folder, or nowhere; `assay measure` names it in $ASSAY_EMIT."""
     global _folder, _hooked  # noqa: PLW0603 - one channel a process
+    if _file is not None:
+        _file.close()
     _folder = folder
     _start()
     if not _hooked:
