@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assay.comparison import WALL, compare
+from assay.comparison import WALL, compare, figures_of
 from assay.errors import InputError
 from assay.run import Case, Run
 from assay.series import series
+from assay.summary import figures
 
 ENVIRONMENT = {
     "cpu": "EPYC",
@@ -73,6 +74,8 @@ def test_all_of_one_side_before_the_other_proves_nothing():
     found = compare(old, new)
     assert found.changes[0].verdict == "cannot tell"
     assert "in turns" in found.changes[0].why
+    assert (found.changes[0].low, found.changes[0].high, found.changes[0].more) == (None, None, None)
+    assert (found.turns, compare(*turns(10, 1.3)).turns) == (False, True)
 
 
 def test_better_one_way_is_worse_the_other():
@@ -146,6 +149,59 @@ def test_unlike_runs_are_refused_by_name_and_allowed_by_name(key, changes):
     assert f"--allow {key}" in str(error.value)
     allowed = [key, "definition of copy"] if key == "dtypes" else [key]
     assert key in [d.key for d in compare(a_run(0), new, allow=allowed).allowed]
+
+
+def load(seed: int, first_s: float, asked: str = "0.5", late: int = 0, **changes) -> Run:
+    """A load of 60 requests, one a second, of which so many in the beginning wait for ten times as long."""
+    wait = np.where(np.arange(60) < late, 10 * first_s, first_s) * (1 + seed / 1e4)
+    at_s = np.arange(60) + 10.0
+    told = {"ttft_s": wait, "request_s": wait + 1.0, "output_tokens": np.full(60, 50.0)}
+    return a_run(seed, cases=(Case(name="4 at once", kind="request"),), settings={"slo_ttft_s": asked},
+                 series=tuple(series("4 at once", name, at_s, values) for name, values in told.items()),
+                 **changes)  # fmt: skip
+
+
+def loads(new_first_s: float, **changes) -> list[list[Run]]:
+    return [[load(4 * i + 1, 0.4), load(4 * i + 2, new_first_s, **changes)] for i in range(10)]
+
+
+def judged(pairs: list[list[Run]], **options) -> dict[str, tuple[str, float]]:
+    found = compare([old for old, _ in pairs], [new for _, new in pairs], **options)
+    return {c.metric.name: (c.verdict, c.ratio) for c in found.changes}
+
+
+def test_goodput_is_judged_by_one_figure_a_run():
+    """Each request may be a little slower; that a third of them is too slow for what was asked is what counts."""
+    found = judged(loads(0.4, late=20))
+    assert found["goodput_requests_per_s"][0] == "worse"
+    assert found["goodput_requests_per_s"][1] == pytest.approx(2 / 3, rel=0.1)
+    assert judged(loads(0.4))["goodput_requests_per_s"][0] == "cannot tell"
+
+
+def test_a_server_that_meets_no_level_any_more_is_worse_and_not_left_out():
+    assert judged(loads(0.6))["goodput_requests_per_s"][0] == "worse"
+
+
+def test_goodput_is_judged_where_a_level_was_asked_for_and_other_rates_where_they_are_named():
+    pairs = [[replace(run, settings={}) for run in pair] for pair in loads(0.4)]
+    assert "goodput_requests_per_s" not in judged(pairs)
+    assert set(judged(pairs, metrics=["output_tokens_per_s"])) == {"output_tokens_per_s"}
+
+
+def test_slow_requests_at_the_beginning_of_a_load_are_no_warm_up():
+    """The window of a load is known: what looks like warm-up in it is a stall that users saw."""
+    none, half = (figures_of(load(0, 0.4, late=n), [])["4 at once", "ttft_s"]["median"] for n in (0, 31))
+    assert half == pytest.approx(10 * none)
+
+
+def test_warm_up_ends_for_all_figures_of_a_case_when_its_time_has_settled():
+    """As in the run's own summary: memory of the first steps is that of the first steps."""
+    time = np.where(np.arange(60) < 10, 5.0, 1.0) * (1 + 0.01 * np.random.default_rng(0).standard_normal(60))
+    held = np.where(np.arange(60) < 10, 8e9, 4e9)
+    run = a_run(0, series=(series("", "step_s", np.arange(60), time),
+                           series("", "memory_reserved_bytes", np.arange(60), held)))  # fmt: skip
+    told = next(f.value for f in figures(run) if f.metric.name == "memory_reserved_bytes")
+    assert figures_of(run, [])["", "memory_reserved_bytes"]["whole"] == told == 4e9
 
 
 def test_unlike_runs_of_one_side_are_refused_too():

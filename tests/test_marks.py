@@ -138,3 +138,21 @@ def test_assay_offers_the_same_marks():
     assert assay.batches is marks.batches
     with pytest.raises(AttributeError):
         _ = assay.emits
+
+
+def test_after_a_full_disk_nothing_is_gathered_any_more(tmp_path):
+    code = """
+import os
+m['listen'](os.path.join(sys.argv[-1], 'gone'))
+emit(step=1)
+time.sleep(1.2)
+for step in range(1000): emit(step=step)
+print(len(m['_waiting']))
+"""
+    done, _ = said(code, None)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_a_rank_that_is_no_number_is_left_out(tmp_path):
+    _, (line,) = said("emit(step=3)", tmp_path, RANK="first")
+    assert "rank" not in line

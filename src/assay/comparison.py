@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Literal
 
 from assay import stats
 from assay.errors import InputError
+from assay.goodput import goodput, levels
 from assay.likeness import Difference, differences, permitted
 from assay.metrics import Metric, metric
 from assay.run import Run
-from assay.summary import main_time, steady_part
+from assay.series import finite
+from assay.summary import main_time, settled_at
 
 if TYPE_CHECKING:
-    from assay.series import Floats
+    from assay.series import Floats, Series
 
 WALL = "wall_s"  # the command as a whole, from its start to its end
 # Judged besides the time of each case; whatever else a run holds is there to be looked at.
@@ -32,7 +34,7 @@ class Change:
     old: float  # typical run of each side
     new: float
     ratio: float  # new over old
-    low: float | None  # 99 % interval; None: too few pairs to exclude anything
+    low: float | None  # 99 % interval; None: too few pairs, or no turns, to exclude anything
     high: float | None
     verdict: stats.Said
     pairs: int
@@ -55,6 +57,7 @@ class Comparison:
     unmatched: tuple[str, ...] = ()  # cases that only one side has
     notes: tuple[str, ...] = ()
     common: str = ""  # why it is the machine, not the code
+    turns: bool = True  # whether the runs were taken in turns; only then is anything proven
 
     @property
     def worse(self) -> tuple[Change, ...]:
@@ -117,7 +120,7 @@ def compare(
         old=tuple(r.id for r in before), new=tuple(r.id for r in after),
         changes=tuple(replace(c, verdict="cannot tell", why=common) for c in changes) if common else changes,
         allowed=tuple(d for d in found if d.key in allowed), suspects=tuple(suspects), unmatched=unmatched,
-        notes=tuple(_notes(before, after, turns)), common=common,
+        notes=tuple(_notes(before, after, turns)), common=common, turns=turns,
     )  # fmt: skip
 
 
@@ -162,17 +165,41 @@ def _sides(pairs: Sequence[tuple[Run, Run]], metrics: Sequence[str]) -> tuple[li
 def figures_of(run: Run, metrics: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
     """(case, metric) -> figure -> its value in this run."""
     found: dict[tuple[str, str], dict[str, float]] = {}
+    kinds = {case.name: case.kind for case in run.cases}
     for case in dict.fromkeys(s.of for s in run.series):
-        names = [s.metric for s in run.series if s.of == case]
-        wanted = metrics or [m for m in (main_time(names), *_JUDGED) if m]
-        for name in dict.fromkeys(n for n in wanted if n in names):
-            ranks = [steady_part(s)[0] for s in run.series if s.of == case and s.metric == name]
-            told = _of_run(metric(name), [kept for kept in ranks if len(kept)])
-            if told:
-                found[case, name] = told
+        ranks = finite(s for s in run.series if s.of == case)
+        kind = kinds.get(case, "")
+        known = _of_samples(ranks, kind, metrics) | (_of_load(run, ranks, metrics) if kind == "request" else {})
+        found |= {(case, name): told for name, told in known.items()}
     if run.duration_s > 0 and (not metrics or WALL in metrics):
         found["", WALL] = {"whole": run.duration_s}
     return found
+
+
+def _of_samples(ranks: Sequence[Series], kind: str, metrics: Sequence[str]) -> dict[str, dict[str, float]]:
+    """What the samples of one case come to, from where the case had warmed up: metric -> figure -> value."""
+    begins_s, _ = settled_at(ranks, kind)
+    names = [s.metric for s in ranks]
+    wanted = metrics or [m for m in (main_time(names), *_JUDGED) if m]
+    found = {}
+    for name in dict.fromkeys(n for n in wanted if n in names):
+        parts = [s.value[(s.at_s >= begins_s) & ~s.warmup] for s in ranks if s.metric == name]
+        if told := _of_run(metric(name), [kept for kept in parts if len(kept)]):
+            found[name] = told
+    return found
+
+
+def _of_load(run: Run, ranks: Sequence[Series], metrics: Sequence[str]) -> dict[str, dict[str, float]]:
+    """What a load on a server came to, which no single request can say: one figure a run."""
+    asked = levels(run.settings)
+    told = goodput(ranks, **asked)
+    if told is None:
+        return {}
+    rates = {"requests_per_s": told.requests_per_s, "output_tokens_per_s": told.output_tokens_per_s}
+    if asked:  # ratios need a figure above nothing: where not one request was good, half of one is said to have been
+        rates["goodput_requests_per_s"] = told.goodput_requests_per_s or 0.5 / told.window_s
+    names = {s.metric for s in ranks}
+    return {n: {"whole": rate} for n, rate in rates.items() if n in (metrics or _JUDGED) and n not in names}
 
 
 def _of_run(told: Metric, ranks: Sequence[Floats]) -> dict[str, float]:
@@ -197,6 +224,8 @@ def _change(side: Sides, turns: bool, least: float) -> Change:
     old, new = side.figures[chosen]
     told, verdict = metric(side.metric), stats.paired(old, new, least=least)
     said, why = verdict.said, verdict.why
+    if not turns:  # then the pairs are none, and neither their interval nor their number says anything
+        verdict = replace(verdict, low=None, high=None, more=None)
     if not turns and len(old) > 1:
         said, why = "cannot tell", "not measured in turns: a difference of the hour looks the same (assay gate does it)"
     elif told.better == "higher" and said != "cannot tell":

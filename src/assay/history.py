@@ -13,7 +13,8 @@ from assay.likeness import differences
 from assay.metrics import Metric, metric
 from assay.run import Run
 
-Said = Literal["worse", "better", "steady", "unconfirmed", "too short"]
+# "changed": of a metric of which neither more nor less is better.
+Said = Literal["worse", "better", "changed", "steady", "unconfirmed", "too short"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class History:
     runs: int
     left_out: int  # runs that are unlike the newest
     why: str = ""  # what made most of them unlike
+    skipped: tuple[str, ...] = ()  # runs that could not be read, each with its reason
 
     @property
     def worse(self) -> tuple[Trend, ...]:
@@ -103,9 +105,11 @@ def _say(known: Metric, values: Sequence[float], turns: Sequence[Turn], least: f
         return ("unconfirmed", late) if late else ("steady", f"no lasting change in {len(values)} runs")
     last = turns[-1]
     grew = last.ratio > 1
-    worse = grew != (known.better == "higher")
     since = f"since run {last.run[:8]} of {last.started[:10]}" + (f" (commit {last.commit})" if last.commit else "")
-    verdict: Said = "worse" if worse and known.better != "neither" else "better"
+    if known.better == "neither":
+        verdict: Said = "changed"
+    else:
+        verdict = "better" if grew == (known.better == "higher") else "worse"
     return verdict, f"{100 * abs(last.ratio - 1):.1f} % {'more' if grew else 'less'} {since}"
 
 

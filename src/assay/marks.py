@@ -96,8 +96,8 @@ def flush() -> None:
 
 def _line(at: float, said: dict[str, Any]) -> str:
     said.setdefault("at", round(at, 6))
-    rank = os.environ.get("RANK")
-    if rank and "rank" not in said:
+    rank = os.environ.get("RANK", "")
+    if rank.isdecimal() and "rank" not in said:
         said["rank"] = int(rank)
     return json.dumps(said, default=_plain) + "\n"
 
@@ -111,20 +111,24 @@ def _plain(value: Any) -> Any:
 
 
 def _keep_flushing() -> None:
+    global _folder  # noqa: PLW0603
     while True:
         time.sleep(FLUSH_S)
         try:
             flush()
         except OSError:  # a full disk stops the record, never the program
+            _folder = ""
+            _waiting.clear()
             return
 
 
 def listen(folder: str) -> None:
     """From here on what is said is written to this folder, or nowhere; `assay measure` names it in $ASSAY_EMIT."""
     global _folder, _hooked  # noqa: PLW0603 - one channel a process
-    if _file is not None:
-        _file.close()
-    _folder = folder
+    with _writing:
+        if _file is not None:
+            _file.close()
+        _folder = folder
     _start()
     if not _hooked:
         _hooked = True

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+NOTHING = "nothing stands out"  # the verdict of an observation of which there is no more to say
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:

@@ -62,6 +62,11 @@ class Run:
     schema: int = SCHEMA
 
     @property
+    def accelerators(self) -> tuple[Device, ...]:
+        """The devices that are whole accelerators: no slice of one, not the host, and not the watched command."""
+        return tuple(d for d in self.devices if not d.parent and d.id not in ("host", "command"))
+
+    @property
     def samples(self) -> Iterator[Sample]:
         """Every sample, series after series."""
         return (sample for series in self.series for sample in series)

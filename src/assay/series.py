@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -86,6 +86,18 @@ def series(
         index=np.arange(len(values)) if index is None else np.asarray(index, dtype=np.int64),
         warmup=np.zeros(len(values), dtype=bool) if warmup is None else np.asarray(warmup, dtype=bool),
     )  # fmt: skip
+
+
+def finite(found: Iterable[Series]) -> list[Series]:
+    """Series without values that are no numbers, as a loss may hold: those are a trouble, and no part of a figure."""
+    import numpy as np
+
+    sound = []
+    for s in found:
+        good = np.isfinite(s.value)
+        kept = {name: getattr(s, name)[good] for name in ("at_s", "value", "index", "warmup")}
+        sound.append(s if good.all() else replace(s, **kept))
+    return [s for s in sound if len(s)]
 
 
 def gathered(samples: Iterable[Sample]) -> tuple[Series, ...]:

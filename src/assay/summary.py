@@ -12,6 +12,7 @@ from assay import stats
 from assay.goodput import goodput, levels
 from assay.metrics import Metric, metric
 from assay.run import Case, Run
+from assay.series import finite
 
 if TYPE_CHECKING:
     from assay.series import Floats, Series
@@ -88,11 +89,6 @@ def summarise(run: Run) -> tuple[CaseSummary, ...]:
     return tuple(_one(case, timed[case.name]) for case in run.cases if case.name in timed)
 
 
-def times_of(run: Run) -> dict[str, Floats]:
-    """The times of each case that count: warm-up left out, in the order they were taken."""
-    return {s.of: steady_part(s)[0] for s in run.of(TIME)}
-
-
 def steady_part(series: Series) -> tuple[Floats, bool]:
     """What remains of a series without its warm-up, and whether it had settled at all.
 
@@ -109,9 +105,8 @@ def figures(run: Run) -> tuple[Figure, ...]:
     found: list[Figure] = []
     kinds = {case.name: case.kind for case in run.cases}
     for case in dict.fromkeys(s.of for s in run.series):
-        ranks = [s for s in run.series if s.of == case]
-        # The window of requests is known and marked: what looks like a warm-up within it may be a stall.
-        begins_s, steady = (-math.inf, True) if kinds.get(case) == "request" else _settled_at(ranks)
+        ranks = finite(s for s in run.series if s.of == case)
+        begins_s, steady = settled_at(ranks, kinds.get(case, ""))
         names = dict.fromkeys(s.metric for s in ranks)
         found += [_figure(case, name, [s for s in ranks if s.metric == name], begins_s, steady) for name in names]
         known = {f.metric.name for f in found if f.case == case}
@@ -126,10 +121,12 @@ def main_time(names: Sequence[str] | Mapping[str, object]) -> str | None:
     return next((name for name in TIMES if name in names), None)
 
 
-def _settled_at(ranks: Sequence[Series]) -> tuple[float, bool]:
+def settled_at(ranks: Sequence[Series], kind: str) -> tuple[float, bool]:
     """When the slowest rank of a case had warmed up, and whether all of them settled; by the case's main time."""
-    name = main_time([s.metric for s in ranks])
     begins_s, steady = -math.inf, True
+    if kind == "request":  # their window is known and marked: what looks like a warm-up within it may be a stall
+        return begins_s, steady
+    name = main_time([s.metric for s in ranks])
     for series in (s for s in ranks if s.metric == name):
         rest, settled = steady_part(series)
         steady = steady and settled

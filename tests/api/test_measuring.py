@@ -128,7 +128,7 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def test_loss_that_is_no_number_is_told_and_kept_out(tmp_path):
+def test_loss_that_is_no_number_is_told_and_kept_out_of_its_figure(tmp_path):
     code = TRAINER.replace("2.0 / (step + 1)", "float('nan') if step > 3 else 1.0")
     run = measure(python(code, "9"), out=tmp_path, vendors=())
     assert told(run)["loss"].n + told(run)["loss"].dropped == 4

@@ -8,6 +8,7 @@ from assay import store
 from assay.api.observing import known_facts, observe
 from assay.journal import Writer
 from assay.machine import Device
+from assay.observed import Facts
 from assay.run import Case, Run
 from assay.series import series
 
@@ -72,9 +73,9 @@ def test_energy_is_counted_and_a_stretch_can_be_asked_for(tmp_path):
 
 
 def test_a_price_is_the_catalogs_or_nobodys():
-    assert known_facts(a_run(), [H100]).price_usd_per_s is not None
+    assert known_facts(a_run()).price_usd_per_s is not None
     stranger = Device(name="Nobody's Accelerator", vendor="", id="x")
-    facts = known_facts(a_run(), [stranger])
+    facts = known_facts(a_run(devices=(stranger,)))
     assert (facts.price_usd_per_s, facts.peak_flop_per_s) == (None, None)
     assert facts.step_flop == 3.0e14
 
@@ -84,3 +85,10 @@ def test_a_run_without_sensors_is_observed_as_far_as_it_goes(tmp_path):
     assert "data" in seen.verdict
     assert seen.usage == ()
     assert any("no device sensor" in note for note in seen.notes)
+
+
+def test_what_is_said_of_a_run_is_completed_by_what_is_known(tmp_path):
+    path = kept(tmp_path, a_run())
+    (usage,) = observe(path, facts=Facts(price_usd_per_s=1.0)).usage
+    assert usage.mfu == pytest.approx(3.0e14 / 989.4e12, rel=0.02)
+    assert observe(path, facts=Facts(peak_flop_per_s=1e15)).usage[0].mfu == pytest.approx(0.3, rel=0.02)

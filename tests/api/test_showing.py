@@ -91,6 +91,7 @@ def test_a_device_that_is_held_by_its_power_limit_for_minutes_is_said_to_be():
     assert "held by its power limit for 25" in trouble.text
     (gpu,) = seen.usage
     assert gpu.bound == "compute-bound"
+    assert "step_energy_j" not in seen.figures  # a second of products is no step
 
 
 @pytest.mark.parametrize("name", ["h100-train-step", "h100-gemm", "h100-sustain"])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from assay.api import tuning
 from assay.api.trials import FINALISTS, MARGIN, TURNS, Trial, Tuner, decided
 from assay.api.tuning import candidates
-from assay.errors import InputError, MeasureError, OutOfMemory
+from assay.errors import MeasureError, OutOfMemory
 from assay.measure.inventory import detect
 from assay.run import Case, Event, Run
 from assay.series import Sample, gathered
@@ -115,13 +115,6 @@ def test_what_is_fixed_stays_and_a_fixed_batch_is_only_cut_in_other_ways():
     assert {c["micro_batch"] for c in kept} == {"1", "2", "4"}
     assert all("recompute" not in c for c in kept)
     assert {c["workers"] for c in candidates({"data": "real"}, "cpu", threads=4)} == {"0", "2", "4"}
-
-
-def test_only_a_training_step_can_be_tuned():
-    from assay.api.tuning import refuse
-
-    with pytest.raises(InputError, match="nothing to tune"):
-        refuse("gemm")
 
 
 @needs_torch

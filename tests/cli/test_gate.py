@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -84,6 +85,39 @@ def test_what_cannot_be_told_is_skipped_in_junit_and_fails_nothing(capsys, tmp_p
     assert (suite.attrib["failures"], suite.attrib["skipped"]) == ("0", "1")
 
 
+@pytest.mark.parametrize("slower", [1.0, 1.08, 0.7, 1.5])
+def test_runs_that_were_not_taken_in_turns_are_exit_3_whatever_they_say(capsys, tmp_path, slower):
+    """Last month's runs against today's: an hour is as good an explanation as the code."""
+    words = [word for i in range(10) for word in ("--old", kept(tmp_path / "runs", i))]
+    words += [word for i in range(10) for word in ("--new", kept(tmp_path / "runs", 30 + i, slower))]
+    text = tmp_path / "gate.md"
+    code, out, err = assay(capsys, "gate", *words, "--markdown", str(text))
+    assert code == 3
+    assert err.startswith("CANNOT TELL: the runs were not taken in turns")
+    assert "unbounded" in out
+    assert "10 old runs and 10 new ones, not measured in turns" in text.read_text()
+    assert "more pairs" not in err + out
+    assert err.splitlines()[-1].startswith("Next: assay gate -- OLD COMMAND -- NEW COMMAND")
+
+
+def test_what_to_type_next_names_a_run_that_is_there(capsys, tmp_path):
+    """README's example keeps its runs in a folder of their own."""
+    out = tmp_path / "runs" / "gate"
+    old, new = ([sys.executable, "-c", BENCH.format(s=s)] for s in (0.002, 0.004))
+    code, _, err = assay(capsys, "gate", "--pairs", "8", "--out", str(out), "--", *old, "--", *new)
+    command, _, _ = err.splitlines()[-1].removeprefix("Next: ").partition(",")
+    assert (code, command.rpartition(" ")[0]) == (1, "assay report")
+    assert Path(command.rpartition(" ")[2]) in store.list_runs(out)
+
+
+def test_runs_are_named_by_their_ids_in_the_folder_that_out_names(capsys, tmp_path):
+    words = sides(tmp_path, 1.1)
+    ids = [word if word.startswith("--") else word.rpartition("-")[2] for word in words]
+    code, _, err = assay(capsys, "gate", *ids, "--out", str(tmp_path))
+    assert code == 1
+    assert f"assay report {words[-1]}," in err
+
+
 def test_two_commands_are_measured_in_turns_and_judged(capsys, tmp_path):
     old, new = ([sys.executable, "-c", BENCH.format(s=s)] for s in (0.004, 0.006))
     code, out, err = assay(
@@ -118,6 +152,13 @@ def test_a_command_that_fails_is_exit_3_and_says_where_its_log_is(capsys, tmp_pa
         (["--pairs", "0", "--", "a", "--", "b"], "--pairs"),
         (["--at-least", "much", "--", "a", "--", "b"], "much"),
         ([], "two commands"),
+        (["--set", "peak=off", "--", "a", "--", "b"], "--set says nothing to two commands: write it into them"),
+        (["--quick", "--", "a", "--", "b"], "--quick says nothing to two commands"),
+        (["--old-python", "p", "--", "a", "--", "b"], "--old-python says nothing to two commands"),
+        (["--old", "a", "--new", "b", "--pairs", "3"], "--pairs says nothing to --old and --new"),
+        (["--history", ".", "--tolerate", "1%"], "--tolerate says nothing to --history"),
+        (["--history", ".", "--quick"], "--quick says nothing to --history"),
+        (["--history", ".", "--", "a"], "a folder of runs with --history, or commands"),
     ],
 )
 def test_what_cannot_be_judged_is_exit_2(capsys, args, says):
@@ -159,3 +200,68 @@ def test_runs_that_are_unlike_the_newest_are_left_out_of_its_history(capsys, tmp
     kept(tmp_path, 21)
     _, _, err = assay(capsys, "gate", "--history", str(tmp_path))
     assert "Left out: 1 runs that are unlike the newest (first of all in cpu)" in err
+
+
+def test_what_is_an_alarm_can_be_said_of_a_history_too(capsys, tmp_path):
+    past = history(tmp_path, *[1.0] * 8, *[1.1] * 4)
+    assert assay(capsys, "gate", "--history", past)[0] == 1
+    assert assay(capsys, "gate", "--history", past, "--at-least", "20%")[0] == 0
+
+
+def test_a_history_writes_what_ci_servers_read(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    junit, text = tmp_path / "junit.xml", tmp_path / "gate.md"
+    words = ["--junit", str(junit), "--markdown", str(text)]
+    _, out, err = assay(capsys, "gate", "--history", history(tmp_path / "worse", *[1.0] * 8, *[1.2] * 4), *words)
+    suite = ElementTree.parse(junit).getroot().find("testsuite")
+    assert (suite.attrib["tests"], suite.attrib["failures"], suite.attrib["skipped"]) == ("1", "1", "0")
+    assert err.splitlines()[0] == out.splitlines()[0] == text.read_text().splitlines()[0].strip("*")
+    assert text.read_text() == (tmp_path / "summary.md").read_text()
+    assay(capsys, "gate", "--history", history(tmp_path / "late", *[1.0] * 10, 1.3), *words)
+    suite = ElementTree.parse(junit).getroot().find("testsuite")
+    assert (suite.attrib["failures"], suite.attrib["skipped"]) == ("0", "1")
+    assert "measure again" in text.read_text()
+
+
+def test_a_run_that_cannot_be_read_is_skipped_and_named(capsys, tmp_path):
+    past = history(tmp_path, *[1.0] * 10)
+    broken, old = store.list_runs(tmp_path)[2:4]
+    (broken / "run.json").write_text("{")
+    (old / "run.json").write_text((old / "run.json").read_text().replace('"schema": 2', '"schema": 1'))
+    code, _, err = assay(capsys, "gate", "--history", past)
+    assert code == 0
+    assert err.startswith("NO REGRESSION: 8 like runs")
+    assert all(f"Skipped, since it cannot be read: {path.name}: " in err for path in (broken, old))
+
+
+def test_a_history_of_which_nothing_can_be_read_is_exit_2(capsys, tmp_path):
+    past = history(tmp_path, 1.0)
+    (store.list_runs(tmp_path)[0] / "run.json").write_text("{")
+    code, _, err = assay(capsys, "gate", "--history", past)
+    assert (code, "none of 1 runs can be read" in err) == (2, True)
+
+
+def test_nothing_to_judge_and_too_few_runs_are_exit_3(capsys, tmp_path):
+    kept(tmp_path / "a", 0, partial=True, stopped="interrupted")
+    code, _, err = assay(capsys, "gate", "--history", str(tmp_path / "a"))
+    assert (code, err.startswith("NOTHING TO JUDGE")) == (3, True)
+    code, _, err = assay(capsys, "gate", "--history", history(tmp_path / "b", 1.0, 1.0))
+    assert (code, err.startswith("CANNOT TELL: step time: 2 runs; 6 are needed")) == (3, True)
+
+
+def test_a_change_of_what_is_neither_good_nor_bad_is_called_a_change(capsys, tmp_path):
+    for minute in range(10):
+        values = np.full(30, 100.0 if minute < 6 else 120.0)
+        kept(tmp_path, minute, series=(series("", "tokens", np.arange(30), values),))
+    code, out, _ = assay(capsys, "gate", "--history", str(tmp_path), "--metric", "tokens", "--format", "json")
+    assert code == 0
+    assert json.loads(out)["trends"][0]["verdict"] == "changed"
+
+
+def test_a_name_judges_the_runs_of_that_name(capsys, tmp_path):
+    history(tmp_path, *[1.0] * 8, *[1.2] * 4)
+    kept(tmp_path, 50, name="other-bench")
+    code, _, err = assay(capsys, "gate", "bench", "--history", str(tmp_path))
+    assert (code, "Left out" in err) == (1, False)
+    code, _, err = assay(capsys, "gate", "gemm", "--history", str(tmp_path))
+    assert (code, "there are no runs of gemm here" in err) == (2, True)

@@ -1,5 +1,6 @@
 """`assay measure` from the outside: figures, a run on disk, and a clean end whatever happens."""
 
+import importlib
 import json
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from assay import store
+from assay import store, summary
 from assay.cli.main import main
 
 # A shell that starts the tests in the background has told its children to ignore Ctrl-C.
@@ -60,6 +61,18 @@ def test_options_after_two_dashes_are_the_commands_own(capfd, tmp_path):
     with pytest.raises(SystemExit):
         main(["measure", "--no-sensors", "--out", str(tmp_path), "--", "echo", "--quick", "--", "--out"])
     assert "--quick -- --out" in capfd.readouterr().err
+
+
+def test_what_a_run_says_is_computed_once_for_all_that_is_told_of_it(capsys, tmp_path, monkeypatch):
+    """Bootstraps over long runs take seconds."""
+    importlib.import_module("assay.api.observing")  # has its own reasons to ask, and must not keep what is put here
+    asked = []
+    for name in ("figures", "summarise"):
+        known = getattr(summary, name)
+        monkeypatch.setattr(summary, name, lambda run, known=known, name=name: asked.append(name) or known(run))
+    args = ["launch", "--budget", "0.1", "--no-sensors", "--out", str(tmp_path), "--format", "json"]
+    assay(capsys, "measure", *args)
+    assert sorted(asked) == ["figures", "summarise"]
 
 
 def test_json_names_the_run_and_its_figures(capsys, tmp_path):
@@ -159,6 +172,23 @@ def test_ctrl_c_keeps_what_was_measured_and_names_the_folder(tmp_path):
     assert "Traceback" not in err.partition("KeyboardInterrupt")[2]
     run = store.load(path)
     assert (run.partial, run.stopped) == (True, "interrupted")
+    assert max(map(len, run.of("loss"))) == 12
+    assert _gone(int((tmp_path / "pid").read_text()))
+
+
+def test_who_presses_ctrl_c_again_and_again_loses_nothing_either(tmp_path):
+    code = f"{STEPS}\nimport os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(300)"
+    command = [*ASSAY, "measure", "--out", str(tmp_path / "runs"), "--", sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            time.sleep(0.05)
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.05)
+        process.communicate(timeout=60)
+    (path,) = store.list_runs(tmp_path / "runs")
+    run = store.load(path)
+    assert run.partial
     assert max(map(len, run.of("loss"))) == 12
     assert _gone(int((tmp_path / "pid").read_text()))
 

@@ -99,6 +99,24 @@ def test_something_it_left_running_does_not_hold_us_up():
     os.killpg(pid, signal.SIGKILL)
 
 
+def test_one_that_closes_its_output_and_works_on_is_followed_to_its_own_end(monkeypatch):
+    monkeypatch.setattr(child, "_GRACE_S", 0.3)
+    begin = time.monotonic()
+    with shell("exec >/dev/null 2>&1; sleep 1.5; exit 3") as process:
+        turns = [stream for stream, _ in process.pieces()]
+    assert (process.exit_code, process.stopped) == (3, "it died (exit 3): it said nothing")
+    assert time.monotonic() - begin >= 1.5
+    assert turns.count("tick") >= 4
+
+
+def test_one_that_closes_its_output_and_hangs_is_stopped_in_time():
+    begin = time.monotonic()
+    with shell("exec >/dev/null 2>&1; sleep 60", timeout_s=1.0) as process:
+        heard(process)
+    assert process.stopped.startswith("no end within 1 s, so it was stopped")
+    assert time.monotonic() - begin < 4.0
+
+
 def test_a_hundred_megabytes_pass_through_in_pieces():
     size = largest = 0
     with Child(["head", "-c", "100000000", "/dev/zero"], os.environ) as process:

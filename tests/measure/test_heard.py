@@ -1,6 +1,7 @@
 """What a program says of itself becomes samples, cases, events and warnings; whatever it says is survived."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -81,10 +82,19 @@ def test_a_list_of_gaps_is_as_many_samples_of_one_request():
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_what_is_no_number_is_told_once_and_kept_out(bad):
-    heard = listening(*({"at": 101, "step": i, "loss": bad, "tokens": 1} for i in range(5)))
-    assert values(heard, "loss") == []
-    assert [w for w in heard.warnings if "loss" in w] == [f"loss is {bad} from step 0 on; kept out of the samples"]
+    heard = listening(*({"at": 101, "step": i, "memory_bytes": bad, "tokens": 1} for i in range(5)))
+    assert values(heard, "memory_bytes") == []
+    word = "NaN" if math.isnan(bad) else "infinite"
+    assert heard.warnings == [f"memory_bytes is {word} from step 0 on; kept out of the samples"]
     assert values(heard, "tokens") == [1.0] * 5
+
+
+@pytest.mark.parametrize("metric", ["loss", "eval_loss", "grad_norm"])
+def test_a_loss_that_is_no_number_is_what_a_run_has_to_tell_and_is_kept(metric):
+    heard = listening(*({"at": 101, "step": i, metric: float("nan")} for i in range(3)))
+    heard.found([Found(metric, float("inf"), 3)], 150.0)
+    assert list(map(str, values(heard, metric))) == ["nan"] * 3 + ["inf"]
+    assert heard.warnings == [f"{metric} is NaN from step 0 on"]
 
 
 def test_a_negative_time_is_no_time():
@@ -119,6 +129,46 @@ def test_what_a_workload_finds_out_joins_settings_facts_events_and_checks():
     assert [(e.kind, e.at_s) for e in heard.events] == [("oom", 30.0), ("check", 50.0)]
     assert heard.failed_checks == ["loss trajectory: step 3 is off"]
     assert "check failed" in heard.warnings[0]
+
+
+def test_times_are_remembered_only_while_a_case_is_on():
+    heard = listening(*({"step": i, "step_s": 0.5} for i in range(100)))
+    assert heard._recent == {}
+    for line in (BEGIN, {"case": "c", "time_s": 0.5}):
+        heard.line(json.dumps(line), 150.0)
+    assert heard._recent == {"c": [0.5]}
+    heard.line(json.dumps({"event": "end", "case": "c"}), 150.0)
+    assert heard._recent == {}
+
+
+@pytest.mark.parametrize("at", [1.7e9, float("inf"), -1e9])
+def test_an_event_with_the_time_of_another_clock_is_of_now(at):
+    heard = listening({"event": "happened", "kind": "oom", "text": "out of memory", "at": at})
+    assert [e.at_s for e in heard.events] == [50.0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"event": "fact", "name": "x", "value": float("nan")},
+        {"event": "begin", "case": {"name": "c", "kind": "copy", "flop": float("nan")}, "number": 1, "of": 1},
+        {"event": "begin", "case": {"name": "c", "kind": "copy", "bytes": float("inf")}, "number": 1, "of": 1},
+        {"step": 1e30, "loss": 1.0},
+        {"step": 1, "rank": 1 << 31, "loss": 1.0},
+        {"step": 1, "": 1.0, "case": "a\rb"},
+    ],
+)
+def test_what_the_record_has_no_room_for_is_an_event_and_is_not_remembered(line):
+    heard = listening(line)
+    assert [e.kind for e in heard.events] == ["line"]
+    assert (heard.facts, heard.cases, heard.sink.samples) == ({}, {}, [])
+
+
+def test_a_log_that_names_an_impossible_rank_is_an_event_too():
+    heard = Heard(Kept(), 100.0)
+    heard.found([Found("loss", 2.0, 3, rank=1 << 40), Found("loss", 1.0, 4)], 120.0)
+    assert [s.index for s in heard.sink.samples] == [4]
+    assert [e.kind for e in heard.events] == ["line"]
 
 
 def test_a_case_that_was_skipped_says_why():

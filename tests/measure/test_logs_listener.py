@@ -6,6 +6,7 @@ import json
 import time
 import timeit
 from importlib import import_module
+from math import isfinite, isnan
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from tests.measure.logs import RECORDED, cases, columns, heard, recorded, values, warnings
 
 from assay.errors import InputError
-from assay.measure.found import Found
+from assay.measure.found import KEPT_AS_IS, Found
 from assay.measure.lines import Lines
 from assay.measure.listen import Listener, known
 from assay.run import Case
@@ -72,7 +73,7 @@ def test_noise_never_raises_and_never_gives_what_is_no_number(noise):
         said = [one for line in Lines().feed(noise) for one in listener.line(line)]
         said += [*listener.line(noise), *listener.file(noise), *listener.end()]
         assert all(isinstance(one, (Found, Case, str)) for one in said)
-        assert all(abs(one.value) < float("inf") for one in said if isinstance(one, Found))
+        assert all(isfinite(one.value) or one.metric in KEPT_AS_IS for one in said if isinstance(one, Found))
 
 
 JSON = st.recursive(
@@ -121,11 +122,21 @@ def test_a_json_line_is_numbers_by_metric_name():
         '{"hidden_size": 4096, "num_layers": 32}',
         '{"step": 3, "loss": 9.5, "warmup": true}',
         '{"event": "end", "case": "a"}',
+        '{"event":"check","name":"n","passed":false,"text":"t","step":3}',
         "{}",
     ],
 )
 def test_logs_and_settings_in_json_are_no_metrics(line):
     assert heard(line.encode() + b"\n") == []
+
+
+def test_the_events_of_a_structured_log_are_beside_its_numbers():
+    assert heard(b'{"event": "epoch finished", "level": "info", "step": 3, "loss": 2.5}\n') == [Found("loss", 2.5, 3)]
+
+
+def test_half_a_letter_is_read_as_a_question_mark():
+    said = heard(b'{"step": 3, "case": "a\\ud800", "loss": 2.5, "note": "\\u00e9"}\n')
+    assert said == [Found("loss", 2.5, 3, "a?")]
 
 
 def test_settings_printed_over_many_lines_are_no_metrics():
@@ -147,11 +158,13 @@ def test_a_program_in_any_language_can_say_what_its_cases_are():
     assert warnings(said) == ["the fan is loud"]
 
 
-def test_nan_is_kept_out_and_told_of_once():
-    lines = "".join(f'{{"step": {n}, "loss": {"NaN" if n >= 17 else 2.0}}}\n' for n in range(15, 30))
+def test_nan_is_told_of_once_and_kept_out_but_of_a_loss():
+    lines = "".join(f'{{"step": {n}, "loss": {"NaN" if n >= 17 else 2.0}, "lr": NaN}}\n' for n in range(15, 30))
     said = heard(lines.encode())
-    assert values(said, "loss") == [2.0, 2.0]
-    assert warnings(said) == ["loss is NaN from step 17 on"]
+    assert values(said, "loss")[:2] == [2.0, 2.0]
+    assert list(map(isnan, values(said, "loss")[2:])) == [True] * 13
+    assert values(said, "learning_rate") == []
+    assert warnings(said) == ["learning_rate is NaN from step 15 on", "loss is NaN from step 17 on"]
     assert warnings(heard(b"{'loss': inf, 'epoch': 1}\n{'loss': inf, 'epoch': 2}\n")) == ["loss is infinite"]
 
 

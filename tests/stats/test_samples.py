@@ -24,11 +24,6 @@ def test_an_interval_holds_its_value_and_lies_within_the_samples(values):
         assert interval.high <= max(values) * (1 + 1e-9)
 
 
-@given(times, st.floats(min_value=0.01, max_value=100))
-def test_a_machine_k_times_slower_shows_a_ratio_of_k(values, k):
-    assert stats.ratio_interval([k * v for v in values], values).value == pytest.approx(k, rel=1e-6)
-
-
 def test_the_same_samples_give_the_same_interval():
     values = noise(30)
     assert stats.median_interval(values) == stats.median_interval(values)

@@ -81,7 +81,6 @@ class Fake:
             at_s={device.id: now_s for device in self.devices},
             began_s=self._began_s,
             period_s=10.0,
-            round_s=0.002,
         )
 
 

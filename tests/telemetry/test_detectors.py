@@ -282,6 +282,16 @@ def test_a_loss_that_is_no_number_and_one_that_climbs_for_good():
     assert detectors.detect(board([], [series("", "loss", at, spike)])) == ()
 
 
+def test_a_gradient_norm_that_overflows_now_and_then_is_no_trouble_and_one_that_stays_so_is():
+    at, some = np.arange(300.0), np.ones(300)
+    some[[3, 4, 150]] = np.inf
+    assert detectors.detect(board([], [series("", "grad_norm", at, some)])) == ()
+    some[290:] = np.nan
+    (found,) = detectors.detect(board([], [series("", "grad_norm", at, some)]))
+    assert (found.kind, found.window.begin_s) == ("non-finite", 290.0)
+    assert found.text == "grad_norm is not a number in 10 of 300 reports, first in step 290"
+
+
 def test_nothing_at_all_is_nothing_wrong():
     assert detectors.detect(board([])) == ()
     assert detectors.detect(board([series("a", "accel.busy", [1.0], [0.5])], [series("", "loss", [1.0], [2.0])])) == ()

@@ -83,7 +83,7 @@ def test_a_value_carries_its_device_and_host() -> None:
 def test_every_metric_there_is_can_be_written_and_read() -> None:
     fake = Fake(1)
     page = render(fake(), time.monotonic())
-    assert families(page) == {*names.families(), "assay_up", "assay_device_up", "assay_sampler_seconds"}
+    assert families(page) == {*names.families(), "assay_up", "assay_device_up"}
     assert set(fake.shown[0].values()) <= set(parsed(page).values()), "to the last digit"
 
 

@@ -91,6 +91,14 @@ def test_a_lost_gpu_says_only_that_it_is_not_well_and_the_others_go_on():
     assert [(event.kind, event.of) for event in lost] == [("lost", CARD)]
 
 
+def test_a_gpu_that_is_lost_and_cannot_say_who_it_is_is_told_with_its_code():
+    told = nvml_stub.ticks("devices=2,lost,xid,after=2", 5)
+    events = [event for raw, _ in told for event in reading.events(raw, 0.0)]
+    assert [(event.kind, event.of) for event in events] == [("xid", CARD), ("lost", CARD)]
+    assert events[0].text == "XID 79: the GPU has fallen off the bus"
+    assert of(told[-1][1], OTHER)["accel.power_w"] > 0
+
+
 def test_an_old_card_tells_what_it_has_and_nothing_more():
     *_, (_, readings) = nvml_stub.ticks("devices=1,old")
     told = of(readings, CARD)

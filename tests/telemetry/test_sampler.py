@@ -100,6 +100,17 @@ def test_a_sampler_that_is_killed_is_started_again_and_goes_on(tmp_path):
         seen = len(ticks(tmp_path))
         until(lambda: len(ticks(tmp_path)) > seen + 1)
     assert [t.at_s for t in ticks(tmp_path)] == sorted(t.at_s for t in ticks(tmp_path))
+    told = "the sampler was killed by signal 9 and was started again"
+    assert [(e.kind, e.text) for e in events(tmp_path) if "sampler" in e.text] == [("restart", told)]
+    assert sampler.warnings == (f"{told}: readings of the devices are missing",)
+
+
+def test_a_sampler_that_keeps_dying_is_told_of_once(tmp_path):
+    with Sampler(tmp_path, time.monotonic(), vendors=["no-such-vendor"], period_s="never") as sampler:
+        until(lambda: sampler.keep() or sampler.restarts == 3)
+    (told,) = events(tmp_path)
+    assert told.text == "the sampler died (exit 1) and was started again"
+    assert "3 times in all" in " ".join(sampler.warnings)
 
 
 def test_nothing_outlives_a_starter_that_is_killed(tmp_path, monkeypatch):

@@ -60,8 +60,7 @@ def machine_of(run: Run, probes: Sequence[Path | str] = ()) -> tuple[System, Cal
 
     `probes` are runs of `gemm` and `membw` in the same interpreter; a processor cannot be described without.
     """
-    devices = [d for d in run.devices if not d.parent and d.id not in ("host", "command")]
-    if devices:
+    if devices := run.accelerators:
         found = catalog.system_for(catalog.resolve(devices[0].name).name, len(devices))
         return found, calibrated(found)
     if not probes:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from assay import stats, store
 from assay.api.measuring import measure
 from assay.comparison import Change, Comparison, compare, reach
-from assay.errors import InputError, MeasureError
+from assay.errors import AssayError, InputError, MeasureError
 from assay.history import History, judge
 from assay.run import Run
+from assay.store.folders import safe
 
 TOLERATED = 0.10  # a regression up to this need not be excluded for the gate to pass
 
@@ -69,13 +70,29 @@ def ruling(
     return Ruling(outcome=outcome, line=line, comparison=found, tolerated=tolerated)
 
 
-def history(root: Path | str, *, metrics: Sequence[str] = (), allow: Sequence[str] = (), name: str = "") -> History:
-    """Lasting changes among the runs of a folder that are like the newest."""
-    paths = store.list_runs(root)
-    runs = [store.load(path) for path in paths if not name or f"-{name}-" in path.name]
+def history(
+    root: Path | str, *, metrics: Sequence[str] = (), allow: Sequence[str] = (), name: str = "",
+    least: float = stats.LEAST,
+) -> History:  # fmt: skip
+    """Lasting changes among the runs of a folder (or those of one name) that are like the newest.
+
+    What cannot be read, such as a run of an older version, is skipped and named.
+    """
+    runs, skipped = list[Run](), list[str]()
+    for path in store.list_runs(root):
+        if name and path.name.partition("-")[2].rpartition("-")[0] != safe(name):
+            continue
+        try:
+            runs.append(store.load(path))
+        except AssayError as error:
+            skipped.append(f"{path.name}: {error.what}")
     if not runs:
-        raise InputError("there are no runs here", where=str(root), hint="assay measure -- COMMAND keeps them in runs/")
-    return judge(runs, metrics, allow=allow)
+        of = f" of {name}" if name else ""
+        what = (
+            f"none of {len(skipped)} runs{of} can be read: {skipped[-1]}" if skipped else f"there are no runs{of} here"
+        )
+        raise InputError(what, where=str(root), hint="assay measure -- COMMAND keeps them in runs/")
+    return replace(judge(runs, metrics, allow=allow, least=least), skipped=tuple(skipped))
 
 
 def _rule(found: Comparison, tolerated: float) -> tuple[Outcome, str]:
@@ -85,6 +102,8 @@ def _rule(found: Comparison, tolerated: float) -> tuple[Outcome, str]:
         return "fail", f"REGRESSION: {told(worst)}{more}"
     if found.common:
         return "undecided", f"CANNOT TELL: {found.common}"
+    if not found.turns:
+        return "undecided", "CANNOT TELL: the runs were not taken in turns, and an hour may differ from the next"
     open_ = [c for c in found.changes if c.verdict == "cannot tell" and worst_case(c) > 1 + tolerated]
     if open_:
         worst = max(open_, key=worst_case)

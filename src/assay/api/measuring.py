@@ -88,8 +88,10 @@ def measure(
                     each_s=Housekeeping(record, sampler),
                 )  # fmt: skip
             run = command.finished(task, record.head, ended, machine.cpu.usable_threads)
-        except (AssayError, KeyboardInterrupt):  # nothing was measured: there is nothing to keep
-            shutil.rmtree(record.folder, ignore_errors=True)
+            run = replace(run, warnings=(*run.warnings, *sampler.warnings))
+        except (AssayError, KeyboardInterrupt):
+            if not record.sampled:  # nothing was measured: there is nothing to keep
+                shutil.rmtree(record.folder, ignore_errors=True)
             raise
         record.compact(all=True)
         return store.load(record.close(_completed(run, before, other)))

@@ -19,14 +19,15 @@ import select
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from assay import marks
 from assay.errors import MeasureError
-from assay.telemetry.watching import PERIOD_S
+from assay.telemetry.watching import PERIOD_S, helper
 
 _END_S = 60.0  # closing a long run means packing its samples
 
@@ -48,10 +49,13 @@ def monitor(
         "vendors": None if vendors is None else list(vendors), "pid": os.getpid(), "command": sys.argv,
         "python": sys.executable, "cwd": str(Path.cwd()),
     }  # fmt: skip
-    command = [sys.executable, "-m", "assay.api.monitoring", json.dumps(settings)]
-    helper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        helper("assay.api.monitoring", settings), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    folder = None
     try:
-        folder = _answer(helper)
+        folder = _answer(process)
         marks.listen(str(folder / "open" / "emit"))
         said = "the program was ended inside of monitor()"
         try:
@@ -61,15 +65,18 @@ def monitor(
             said = f"the program failed: {type(error).__name__}: {error}"
             raise
         finally:
-            marks.flush()
-            marks.listen("")
-            _say(helper, said)
+            for last in (marks.flush, lambda: marks.listen("")):
+                with contextlib.suppress(OSError):  # a full disk stops the record, never the program
+                    last()
+            _say(process, said)
     finally:
-        _end(helper)
+        problem = _end(process)
+        if folder is not None and problem:
+            warnings.warn(f"assay.monitor: {problem} (run {folder.name})", RuntimeWarning, stacklevel=3)
 
 
-def _answer(helper: subprocess.Popen[str]) -> Path:
-    line = helper.stdout.readline() if helper.stdout else ""
+def _answer(process: subprocess.Popen[str]) -> Path:
+    line = process.stdout.readline() if process.stdout else ""
     try:
         told = json.loads(line)
         if "folder" in told:
@@ -79,21 +86,34 @@ def _answer(helper: subprocess.Popen[str]) -> Path:
         raise MeasureError("the helper process did not start", hint="python -m assay.cli.main doctor") from None
 
 
-def _say(helper: subprocess.Popen[str], said: str) -> None:
+def _say(process: subprocess.Popen[str], said: str) -> None:
     with contextlib.suppress(OSError, ValueError):
-        if helper.stdin:
-            helper.stdin.write(json.dumps({"over": said}) + "\n")
-            helper.stdin.flush()
+        if process.stdin:
+            process.stdin.write(json.dumps({"over": said}) + "\n")
+            process.stdin.flush()
 
 
-def _end(helper: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[str]) -> str:
+    """Wait until the helper has closed the run; what went wrong with that, in words."""
     with contextlib.suppress(OSError, ValueError):
-        if helper.stdin:
-            helper.stdin.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        helper.wait(_END_S)
-    if helper.stdout:
-        helper.stdout.close()
+        if process.stdin:
+            process.stdin.close()
+    try:
+        code = process.wait(_END_S)
+        return _problem(process.stdout.read() if process.stdout else "", code)
+    except subprocess.TimeoutExpired:
+        return f"the run was not closed within {_END_S:.0f} s; it is whole when its folder open/ is gone"
+    finally:
+        if process.stdout:
+            process.stdout.close()
+
+
+def _problem(line: str, code: int) -> str:
+    """What the helper's last line says; one that died says nothing."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        return str(json.loads(line)["problem"])
+    how = f"was killed by signal {-code}" if code < 0 else f"died (exit {code})"
+    return f"the helper process {how}; the run holds what was measured until then" if code else ""
 
 
 class _Stdin:
@@ -139,6 +159,7 @@ def _keep(settings: dict[str, Any]) -> None:
                 record, began_s, settings["pid"], _Stdin(), each_s=Housekeeping(record, sampler)
             )  # fmt: skip
         run = command.finished(task, record.head, ended, machine.cpu.usable_threads)
+        run = replace(run, warnings=(*run.warnings, *sampler.warnings))
         record.compact(all=True)
         record.close(run)
 
@@ -154,6 +175,7 @@ def main() -> None:
         _keep(json.loads(sys.argv[1]))
     except AssayError as error:
         sys.stdout.write(json.dumps({"problem": str(error)}) + "\n")
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from assay import catalog, store
 from assay.errors import AssayError
 from assay.hardware import System
 from assay.machine import Device
-from assay.observed import Facts, Observation, Window
+from assay.observed import NOTHING, Facts, Observation, Window
 from assay.predict import cost
 from assay.run import Run
 from assay.summary import summarise
@@ -32,16 +32,15 @@ def observe(
     """
     path = store.find(run.id if isinstance(run, Run) else run, root)
     kept = run if isinstance(run, Run) else store.load(path)
-    devices = [d for d in kept.devices if d.parent == "" and d.id not in ("host", "command")]
     seen = telemetry.observe(
-        store.telemetry(path), kept.series, kept.devices, facts or known_facts(kept, devices),
+        store.telemetry(path), kept.series, kept.devices, _completed(facts, known_facts(kept)),
         None if window is None else Window(begin_s=window[0], end_s=window[1]),
     )  # fmt: skip
-    reached = reached_peak(kept, devices) if seen.verdict == "nothing stands out" else ""
+    reached = reached_peak(kept) if seen.verdict == NOTHING else ""
     return replace(seen, verdict=reached or seen.verdict)
 
 
-def reached_peak(run: Run, devices: Sequence[Device]) -> str:
+def reached_peak(run: Run) -> str:
     """What matrix units reached in the format that training uses most, beside the datasheet; empty where none did."""
     cases = summarise(run)
     peaks = {c.case.dtype: c.rate for c in cases if c.case.kind == "matmul" and " peak" in c.name}
@@ -49,21 +48,21 @@ def reached_peak(run: Run, devices: Sequence[Device]) -> str:
     precision = next((name for name in _FORMATS if peaks.get(name)), "")
     if not (rate := peaks.get(precision)):
         return ""
-    machine = _machine(devices)
+    machine = _machine(run.accelerators)
     sheet = machine.accelerator.peak_flop_per_s.get(precision) if machine else None
     share = f", {100 * rate / sheet:.0f} % of the datasheet's {show(sheet, 'flop_per_s')}" if sheet else ""
     longer = f"; {show(held, 'flop_per_s')} sustained" if (held := sustained.get(precision)) else ""
     return f"{precision} products reach {show(rate, 'flop_per_s')}{share}{longer}"
 
 
-def known_facts(run: Run, devices: Sequence[Device]) -> Facts:
+def known_facts(run: Run) -> Facts:
     """What the run itself and the catalog say: FLOP of a step, the device's dense peak, and what it costs to rent.
 
     Money is the middle one of the on-demand prices on file for that accelerator; where there is none, there is none.
     """
     told = run.environment.get("flop_per_step")
     facts = Facts(step_flop=float(told) if isinstance(told, (int, float)) else None)
-    machine = _machine(devices)
+    machine = _machine(run.accelerators)
     if machine is None:
         return facts
     chip, precision = machine.accelerator, run.settings.get("precision", "bf16")
@@ -74,6 +73,18 @@ def known_facts(run: Run, devices: Sequence[Device]) -> Facts:
         price_usd_per_s=offer.price_usd_per_s if offer else None,
         tariff_usd_per_j=cost.DEFAULT_TARIFF.electricity_usd_per_j, pue=cost.DEFAULT_TARIFF.pue,
     )  # fmt: skip
+
+
+def _completed(said: Facts | None, known: Facts) -> Facts:
+    """What was said, and what is known of the rest."""
+    if said is None:
+        return known
+    missing = {f.name: getattr(known, f.name) for f in fields(Facts) if getattr(said, f.name) is None}
+    if "peak_flop_per_s" in missing:
+        missing["peak_is_matrix"] = known.peak_is_matrix
+    if "tariff_usd_per_j" in missing:
+        missing["pue"] = known.pue
+    return replace(said, **missing)
 
 
 def _machine(devices: Sequence[Device]) -> System | None:

@@ -70,7 +70,7 @@ class Tuned:
 class Tuner:
     """Tries settings until the time is up."""
 
-    fixed: Mapping[str, str]
+    fixed: Mapping[str, str]  # what is the same in every trial, unless the trial's own options say otherwise
     run: Callable[[Mapping[str, str]], Run]
     tell: Callable[[str], None]
     deadline_s: float

@@ -17,7 +17,7 @@ from assay.api.beside import machine_of, probes_of
 from assay.api.measuring import doctor, measure
 from assay.api.trials import Trial, Tuned, Tuner, decided
 from assay.codec import decode
-from assay.errors import AssayError, InputError
+from assay.errors import AssayError
 from assay.machine import Machine
 from assay.measure.training import Training, training
 from assay.model import Model, TransformerShape
@@ -40,7 +40,8 @@ def tune(
 ) -> Tuned:  # fmt: skip
     """The fastest `train-step` setting that fits; what `options` say is kept, the rest is tried for about `budget_s`.
 
-    With `accumulation` and `micro_batch` given, their product, the batch, is kept and cut in other ways.
+    With `accumulation` and `micro_batch` given, their product, the batch, is kept and cut in other ways. `probes` are
+    runs of `gemm` and `membw` that predictions rest on; without, the newest under `out` that fit are taken.
     """
     fixed, tell = dict(options or {}), progress or (lambda _: None)
     machine = doctor(python)
@@ -48,7 +49,6 @@ def tune(
     grid = candidates(fixed, target, machine.cpu.isa, machine.cpu.usable_threads)
     expect = _expectation(fixed, target, ranks, machine, probes or probes_of(_here(machine), out))
     waiting = sorted((_trial(fixed, own, expect) for own in grid), key=_promise)
-    batch = {k: v for k, v in fixed.items() if k not in ("micro_batch", "accumulation")}
 
     def run(tried: Mapping[str, str]) -> Run:
         return measure(
@@ -56,7 +56,7 @@ def tune(
             ranks=ranks, out=out, vendors=(), limit_memory=target == "cpu", together=together,
         )  # fmt: skip
 
-    tuner = Tuner(batch, run, tell, time.monotonic() + budget_s)
+    tuner = Tuner(fixed, run, tell, time.monotonic() + budget_s)
     tuner.go([t for t in waiting if t.options.get("compile") != "on"])
     tuner.go(_compiled([t for t in waiting if t.options.get("compile") == "on"], tuner.trials))
     tokens = training(fixed, device=target).seq_len is not None
@@ -169,9 +169,3 @@ def _plan(told: Training, ranks: int) -> Plan:
         data=ranks, micro_batch=told.micro_batch, zero_stage=zero[told.parallel], sequence_parallel=False,
         recompute=Recompute.FULL if told.recompute else Recompute.NONE, flash_attention=not told.eager,
     )  # fmt: skip
-
-
-def refuse(name: str | None) -> None:
-    """Only train-step has settings that can be tuned."""
-    if name != "train-step":
-        raise InputError(f'"{name}" has nothing to tune', hint="assay measure train-step --tune")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,11 @@ if TYPE_CHECKING:
     from assay.summary import CaseSummary, Figure
 
 
-def rows_of(run: Run) -> list[Row]:
+def rows_of(run: Run, cases: Sequence[CaseSummary], figures: Sequence[Figure]) -> list[Row]:
     """What stands in the table."""
-    from assay.summary import figures, summarise
-
-    cases = summarise(run)
     if cases and all(case.kind != "step" for case in run.cases):
         return [_case(c) for c in cases]
-    return [_figure(f) for f in figures(run)]
+    return [_figure(f) for f in figures]
 
 
 def title_of(run: Run) -> str:
@@ -27,17 +25,16 @@ def title_of(run: Run) -> str:
     return f"{run.name}: {sum(map(len, run.series)):,} samples in {run.duration_s:.1f} s"
 
 
-def data_of(run: Run, path: Path) -> dict[str, Any]:
+def data_of(run: Run, path: Path, cases: Sequence[CaseSummary], figures: Sequence[Figure]) -> dict[str, Any]:
     """The same in full, for programs."""
     from assay.codec import encode
-    from assay.summary import figures, summarise
 
     return {
         "run": str(path), "partial": run.partial, "stopped": run.stopped, "exit_code": run.exit_code,
         "warnings": run.warnings, "environment": run.environment, "settings": run.settings,
         "devices": encode(run.devices), "events": [encode(e) for e in run.events if e.kind != "done"],
-        "cases": [{"name": s.name, **encode(s)} for s in summarise(run)],
-        "figures": [{**encode(f), "metric": f.metric.name, "unit": f.metric.unit} for f in figures(run)],
+        "cases": [{"name": s.name, **encode(s)} for s in cases],
+        "figures": [{**encode(f), "metric": f.metric.name, "unit": f.metric.unit} for f in figures],
     }  # fmt: skip
 
 

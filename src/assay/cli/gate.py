@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from assay.cli.commands import TakesCommands, commands_of
 from assay.cli.compare import close, rows_of
-from assay.cli.output import Row, emit, format_option, say
+from assay.cli.output import emit, format_option, say
 
 if TYPE_CHECKING:
     from assay.api.gating import Ruling
+    from assay.comparison import Comparison
     from assay.history import History
+
+_MEASURED = ("pairs", "old_python", "new_python", "settings", "quick", "together")
+# What each way to gate does not heed: refused, since a gate that passes over it says nothing of what was asked.
+_IDLE = {
+    "--history": (*_MEASURED, "olds", "news", "tolerate", "out"),
+    "--old and --new": _MEASURED,
+    "two commands": ("old_python", "new_python", "settings", "quick"),
+}
 
 
 def _share(ctx: click.Context, parameter: click.Parameter, value: str) -> float:
@@ -49,7 +60,8 @@ def _share(ctx: click.Context, parameter: click.Parameter, value: str) -> float:
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML here.")
 @click.option("--markdown", type=click.Path(dir_okay=False, path_type=Path),
               help="Write a summary here; in GitHub Actions it also goes to the job summary.")  # fmt: skip
-@click.option("--out", default="runs", show_default=True, type=click.Path(), help="Folder that keeps the runs.")
+@click.option("--out", default="runs", show_default=True, type=click.Path(),
+              help="Folder that keeps the runs, and in which ids of --old and --new are looked for.")  # fmt: skip
 @click.option("--together", is_flag=True, help="Measure although another measurement is under way.")
 @format_option
 @click.pass_context
@@ -60,30 +72,49 @@ def gate(ctx: click.Context, /, name: str | None, history: str | None, fmt: str,
     assay gate -- python old/bench.py -- python new/bench.py
     assay gate gemm --old-python old/bin/python --new-python new/bin/python --allow torch
     assay gate --old RUN --old RUN … --new RUN --new RUN …
-    assay gate --history runs
+    assay gate --history runs               what was kept over time; a NAME judges the runs of that name
 
     Both are run in turns, --pairs times each, in an order drawn by lot; no more than 1 of 100 comparisons in which
-    nothing changed is called a change. Exit: 0 no regression, 1 regression, 2 usage or unlike runs, 3 undecided.
+    nothing changed is called a change. Exit: 0 no regression, 1 regression, 2 usage or unlike runs, 3 undecided, or
+    nothing to judge.
     """
     if history:
-        _history(ctx, history, options, fmt)
-    ruling = _ruling(ctx, name, options)
+        ctx.exit(_history(ctx, name, history, options, fmt))
+    ruling, where = _ruling(ctx, name, options)
     found = ruling.comparison
     from assay.codec import encode
+    from assay.store import find
 
     say(ruling.line)
     data = {"outcome": ruling.outcome, "line": ruling.line, "tolerated": ruling.tolerated, **encode(found)}
     emit(rows_of(found), fmt, title=ruling.line, data=data)
     close(found)
-    _write(ruling, options)
-    say(f"Next: {_next(ruling, options)}")
+    write(ruling.line, found, options)
+    newest = found.new[-1]
+    say(f"Next: {_next(ruling, where.get(newest) or find(newest, options['out']), measured=not where)}")
     ctx.exit({"pass": 0, "fail": 1, "undecided": 3}[ruling.outcome])
 
 
-def _ruling(ctx: click.Context, name: str | None, options: dict[str, Any]) -> Ruling:
+def _history(ctx: click.Context, name: str | None, root: str, options: dict[str, Any], fmt: str) -> int:
+    from assay.cli.history import judge_history
+
+    if commands_of(ctx):
+        raise click.UsageError("name a folder of runs with --history, or commands, not both")
+    _refuse_idle(ctx, "--history")
+    return judge_history(name, root, options, fmt)
+
+
+def _refuse_idle(ctx: click.Context, way: str) -> None:
+    given = [p for p in ctx.command.params if ctx.get_parameter_source(p.name or "") is not ParameterSource.DEFAULT]
+    for parameter in given:
+        if parameter.name in _IDLE[way]:
+            hint = "write it into them, or leave it out" if way == "two commands" else "leave it out"
+            raise click.UsageError(f"{parameter.opts[0]} says nothing to {way}: {hint}")
+
+
+def _ruling(ctx: click.Context, name: str | None, options: dict[str, Any]) -> tuple[Ruling, Mapping[str, Path]]:
+    """The verdict; and where the runs lie that were named, by id."""
     from assay.api import gating
-    from assay.cli.measure import settings_of
-    from assay.store import find, load
 
     commands = commands_of(ctx)
     rule = {"allow": options["allow"], "metrics": options["metrics"], "least": options["at_least"],
@@ -91,80 +122,69 @@ def _ruling(ctx: click.Context, name: str | None, options: dict[str, Any]) -> Ru
     if options["olds"] or options["news"]:
         if commands or name or not (options["olds"] and options["news"]):
             raise click.UsageError("name runs of both sides with --old and --new, or commands, not both")
-        sides = ([load(find(r)) for r in options[key]] for key in ("olds", "news"))
-        return gating.ruling(*sides, **rule)
+        _refuse_idle(ctx, "--old and --new")
+        return _of_named(options, rule)
     more: dict[str, Any] = {"pairs": options["pairs"], "out": options["out"], "progress": say,
                             "together": options["together"], **rule}  # fmt: skip
     if name and not commands:
-        if not (options["old_python"] and options["new_python"]):
-            raise click.UsageError("a workload is compared between two interpreters: --old-python and --new-python")
-        own = [{"python": options[key]} for key in ("old_python", "new_python")]
-        return gating.gate(
-            name, name, old_options=own[0], new_options=own[1], options=settings_of(options["settings"]),
-            quick=options["quick"], **more,
-        )  # fmt: skip
+        return _of_workload(name, options, more), {}
     if len(commands) != 2 or name:
         hint = "assay gate -- OLD COMMAND -- NEW COMMAND"
         raise click.UsageError(f"two commands are wanted, each after its own --: {hint}")
+    _refuse_idle(ctx, "two commands")
     say(f"old: {shlex.join(commands[0])}")
     say(f"new: {shlex.join(commands[1])}")
-    return gating.gate(commands[0], commands[1], **more)
+    return gating.gate(commands[0], commands[1], **more), {}
 
 
-def _next(ruling: Ruling, options: dict[str, Any]) -> str:
+def _of_named(options: dict[str, Any], rule: dict[str, Any]) -> tuple[Ruling, Mapping[str, Path]]:
+    from assay.api import gating
+    from assay.store import find, load
+
+    paths = {key: [find(run, options["out"]) for run in options[key]] for key in ("olds", "news")}
+    old, new = ([load(path) for path in paths[key]] for key in ("olds", "news"))
+    where = {run.id: path for run, path in zip((*old, *new), (*paths["olds"], *paths["news"]), strict=True)}
+    return gating.ruling(old, new, **rule), where
+
+
+def _of_workload(name: str, options: dict[str, Any], more: dict[str, Any]) -> Ruling:
+    from assay.api import gating
+    from assay.cli.measure import settings_of
+
+    if not (options["old_python"] and options["new_python"]):
+        raise click.UsageError("a workload is compared between two interpreters: --old-python and --new-python")
+    own = [{"python": options[key]} for key in ("old_python", "new_python")]
+    return gating.gate(
+        name, name, old_options=own[0], new_options=own[1], options=settings_of(options["settings"]),
+        quick=options["quick"], **more,
+    )  # fmt: skip
+
+
+def _next(ruling: Ruling, newest: Path, *, measured: bool) -> str:
     found = ruling.comparison
+    if ruling.outcome == "fail":
+        return f"assay report {shlex.quote(str(newest))}, to see where its time goes"
+    if not found.turns:
+        return "assay gate -- OLD COMMAND -- NEW COMMAND, which takes the runs in turns"
     more = max((c.more or 0 for c in found.changes if c.verdict == "cannot tell"), default=0)
     if ruling.outcome == "undecided" and more:
         pairs = max(c.pairs for c in found.changes)
-        return f"the same with --pairs {pairs + more}, or on a quieter machine"
-    if ruling.outcome == "fail":
-        return f"assay report {found.new[-1][:8]}, to see where its time goes"
-    return f"assay gate --history {options['out']}, once there are more runs"
+        again = f"with --pairs {pairs + more}" if measured else f"with {more} more runs a side, taken in turns"
+        return f"the same {again}, or on a quieter machine"
+    return f"assay gate --history {shlex.quote(str(newest.parent))}, once there are more runs"
 
 
-def _write(ruling: Ruling, options: dict[str, Any]) -> None:
+def write(line: str, found: Comparison | History, options: Mapping[str, Any]) -> None:
+    """The files that CI servers read, where they are asked for; GitHub's job summary wherever there is one."""
     from assay.files import write_text
     from assay.report.verdicts import junit, markdown
 
     if options["junit"]:
-        write_text(options["junit"], junit(ruling.line, ruling.comparison))
-    text = markdown(ruling.line, ruling.comparison)
+        write_text(options["junit"], junit(line, found))
+    text = markdown(line, found)
     if options["markdown"]:
         write_text(options["markdown"], text)
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(text)
-
-
-def _history(ctx: click.Context, root: str, options: dict[str, Any], fmt: str) -> None:
-    from assay.api.gating import history
-    from assay.codec import encode
-
-    found = history(root, metrics=options["metrics"], allow=options["allow"])
-    emit([_trend(t) for t in found.trends], fmt, title=_headline(found), data=encode(found))
-    say(_headline(found))
-    if found.left_out:
-        why = f" (first of all in {found.why})" if found.why else ""
-        say(f"Left out: {found.left_out} runs that are unlike the newest{why}")
-    unsure = any(t.verdict in ("unconfirmed", "too short") for t in found.trends)
-    ctx.exit(1 if found.worse else 3 if unsure else 0)
-
-
-def _headline(found: History) -> str:
-    if found.worse:
-        return f"REGRESSION: {found.worse[0].metric.title} {found.worse[0].text}"
-    late = next((t for t in found.trends if t.verdict == "unconfirmed"), None)
-    if late:
-        return f"CANNOT TELL: {late.metric.title}: {late.text}"
-    return f"{'NO REGRESSION' if found.trends else 'NOTHING TO JUDGE'}: {found.runs} like runs"
-
-
-def _trend(trend: Any) -> Row:
-    from assay.units import show
-
-    return {
-        "case": trend.case or "the command", "figure": trend.metric.title, "runs": len(trend.values),
-        "first": show(trend.values[0], trend.metric.unit), "newest": show(trend.values[-1], trend.metric.unit),
-        "verdict": trend.verdict, "what": trend.text,
-    }  # fmt: skip

@@ -32,6 +32,8 @@ _FEWEST = 6  # settled cases that a calibration needs
 @click.option("--ranks", type=click.IntRange(1, 1024), default=1, help="Processes, started by torchrun.")
 @click.option("--folder", type=click.Path(file_okay=False), help="Where storage and dataload write; default: here.")
 @click.option("--tune", is_flag=True, help="train-step: find the fastest setting that does not run out of memory.")
+@click.option("--probes", multiple=True, metavar="RUN",
+              help="train-step --tune: runs of gemm and membw that predictions rest on; repeatable.")  # fmt: skip
 @click.option("--resume", metavar="RUN", help="Go on with a run that was interrupted; its finished cases are kept.")
 @click.option(
     "--results", multiple=True, type=click.Path(), help="A file the command writes its figures to; repeatable."
@@ -44,7 +46,7 @@ _FEWEST = 6  # settled cases that a calibration needs
 @click.option("--period", "period_s", type=click.FloatRange(0.02, 3600), default=1.0, show_default=True,
               help="Seconds between readings of the sensors.")  # fmt: skip
 @click.option("--no-sensors", is_flag=True, help="Read no device, only what the command says.")
-@click.option("--together", is_flag=True, help="Measure although another measurement is under way; both are marked.")
+@click.option("--together", is_flag=True, help="Measure although another measurement is under way; this one is marked.")
 @click.option("--silent", is_flag=True, help="Do not show what the command prints; log.txt has it.")
 @click.option("--out", default="runs", show_default=True, type=click.Path(), help="Folder that keeps the runs.")
 @format_option
@@ -69,7 +71,9 @@ def measure(
     if tune:
         from assay.cli.tune import run_tune
 
-        return run_tune(ctx, name, options, fmt)
+        return run_tune(name, options, fmt)
+    if options.pop("probes"):
+        raise click.UsageError("--probes are what --tune predicts from: assay measure train-step --tune --probes RUN")
     from assay.api.measuring import measure as run_it
 
     options["options"] = settings_of(options.pop("settings"))
@@ -104,11 +108,13 @@ def _answer(ctx: click.Context, run: Run, out: str, fmt: str) -> None:
     from assay.codec import encode
     from assay.errors import MeasureError
     from assay.store import find
+    from assay.summary import figures, summarise
 
     path = find(run.id, out)
-    seen = observe(path)
-    emit(rows_of(run), fmt, title=title_of(run), data={**data_of(run, path), "observation": encode(seen)})
-    _close(run, path, seen)
+    seen, cases, found = observe(path), summarise(run), figures(run)
+    data = {**data_of(run, path, cases, found), "observation": encode(seen)}
+    emit(rows_of(run, cases, found), fmt, title=title_of(run), data=data)
+    _close(run, path, seen, settled=sum(case.steady for case in cases))
     if run.stopped == "interrupted":
         ctx.exit(130)
     if run.partial:
@@ -117,7 +123,7 @@ def _answer(ctx: click.Context, run: Run, out: str, fmt: str) -> None:
         ctx.exit(1)
 
 
-def _close(run: Run, path: Path, seen: Observation) -> None:
+def _close(run: Run, path: Path, seen: Observation, settled: int) -> None:
     for warning in run.warnings:
         say(f"Warning: {warning}")
     if run.partial:
@@ -127,13 +133,10 @@ def _close(run: Run, path: Path, seen: Observation) -> None:
     if seen.verdict:
         say(f"Verdict: {seen.verdict}")
     say(f"Run: {path}")
-    say(f"Next: {_next(run, path)}")
+    say(f"Next: {_next(run, path, settled)}")
 
 
-def _next(run: Run, path: Path) -> str:
-    from assay.summary import summarise
-
-    settled = sum(case.steady for case in summarise(run))
+def _next(run: Run, path: Path, settled: int) -> str:
     if run.partial and any(e.kind == "done" for e in run.events):
         return f"assay measure {run.name} --resume {path}"
     if run.name == "gemm":

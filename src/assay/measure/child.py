@@ -65,11 +65,10 @@ class Child:
         deadline = None if self.timeout_s is None else time.monotonic() + self.timeout_s
         try:
             yield from self._read(deadline)
-            code = self.process.wait(_GRACE_S if deadline is None else max(_GRACE_S, deadline - time.monotonic()))
-            if code:
+            if code := self.process.wait():
                 self.stopped = f"it died ({how(code)}): {self.last_words()}"
-        except (TimeoutError, subprocess.TimeoutExpired):
-            limit = f"within {self.timeout_s:.0f} s" if self.timeout_s else "after it closed its output"
+        except TimeoutError:
+            limit = f"within {self.timeout_s:.0f} s"
             self.stopped = f"no end {limit}, so it was stopped; last heard: {self.last_words()}"
         finally:
             self.end()
@@ -98,6 +97,17 @@ class Child:
                     ended_s = now
                 if ended_s is not None and not ready and now > ended_s + _LINGER_S:
                     return  # somebody it started has its output still open
+        yield from self._silent(deadline)
+
+    def _silent(self, deadline: float | None) -> Iterator[tuple[Stream, bytes]]:
+        """It may close its output, as one that writes a log file does, and go on: its end is its exit."""
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(TICK_S)
+                return
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError
+            yield "tick", b""
 
     def _hear(self, stream: Stream, piece: bytes) -> None:
         if stream == "stderr":

@@ -13,18 +13,17 @@ from pathlib import Path
 from typing import Protocol
 
 from assay.errors import InputError, MeasureError, OutOfMemory
-from assay.measure.child import Child, Stream
+from assay.measure.child import TICK_S, Child, Stream
 from assay.measure.found import Said
 from assay.measure.heard import Heard, Sink
 from assay.measure.inventory import environment as surroundings
 from assay.measure.inventory.discretion import arguments
 from assay.measure.lines import Lines
+from assay.measure.marked import mark
 from assay.measure.tail import Tail
 from assay.run import Run
 
 _FLUSH_S = 1.0
-# A line of marks.py says more than a log can: events, warm-up, times of its own.
-_MARK = re.compile(r'\{"(?:[^"]*":[^{}]*, ?")?(?:event|warmup|at)": ')
 _REFUSED = 64  # EX_USAGE: what a workload of ours ends with when it cannot do what is asked
 _CLOCK_S = 1.0  # the wall clock may wander by this much a second before it is said to have been set
 _LOUD_BYTES = 100_000_000  # output beyond this is worth a remark
@@ -176,7 +175,7 @@ class _Turn:
         self.record, self.heard, self.tail, self.listen, self.tee = record, heard, tail, listen, tee
         self.printed_bytes = 0
         self._streams: dict[Stream, Lines] = {"stdout": Lines(), "stderr": Lines()}
-        self._due_s = time.monotonic() + _FLUSH_S
+        self._due_s, self._look_s = time.monotonic() + _FLUSH_S, 0.0
         self._offset_s = time.time() - time.monotonic()
 
     def take(self, stream: Stream, piece: bytes) -> None:
@@ -187,18 +186,20 @@ class _Turn:
             if self.tee:
                 _show(piece)
             if self.listen is not None:
-                self._lines(stream, piece, self.listen)
+                self._lines(self._streams[stream].feed(piece), self.listen)
         now_s = time.monotonic()
-        for line in self.tail.lines():
-            self.heard.line(line, now_s)
-
-    def _lines(self, stream: Stream, piece: bytes, listen: Listen) -> None:
-        now_s = time.monotonic()
-        for line in self._streams[stream].feed(piece):
-            if _MARK.match(line):  # a mark that was printed, since the folder for marks is out of reach
+        if now_s >= self._look_s:  # a look opens every file of marks: pieces of output come far more often
+            self._look_s = now_s + TICK_S
+            for line in self.tail.lines():
                 self.heard.line(line, now_s)
-            elif said := listen.line(line):
-                self.heard.found(said, now_s)
+
+    def _lines(self, lines: Iterable[str], listen: Listen) -> None:
+        now_s = time.monotonic()
+        for line in lines:
+            if (said := mark(line)) is not None:  # printed: not every program can write to the folder for marks
+                self.heard.line(said, now_s)
+            elif found := listen.line(line):
+                self.heard.found(found, now_s)
 
     def due(self) -> bool:
         """Once a second: everything is handed to the operating system, and the clock is looked at."""
@@ -220,7 +221,7 @@ class _Turn:
         if self.listen is not None:
             for lines in self._streams.values():
                 if well:  # half a line of a program that was killed may hold half a number
-                    self.heard.found(self.listen.line(lines.rest()), now_s)
+                    self._lines([lines.rest()], self.listen)
             self.heard.found(self.listen.end(), now_s)
             for path in results:
                 self._file(path, since_s, self.listen, now_s)

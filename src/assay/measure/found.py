@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -16,6 +17,19 @@ class Found(NamedTuple):
     index: int | None = None  # type: ignore[assignment]  # the step, where there are numbers; hides tuple.index
     case: str = ""  # empty: the command as a whole
     rank: int = 0
+
+
+# A run whose loss is no number has no graver trouble: these values are kept as they are. Others are sensors' slips.
+KEPT_AS_IS = frozenset({"loss", "eval_loss", "grad_norm"})
+
+
+def not_finite(metric: str, value: float, step: int | None) -> str:
+    """What is said where a value stops being a number.
+
+    >>> not_finite("loss", float("nan"), 17)
+    'loss is NaN from step 17 on'
+    """
+    return f"{metric} is {'NaN' if math.isnan(value) else 'infinite'}{'' if step is None else f' from step {step} on'}"
 
 
 Said = Found | Case | str  # a value, what a case is, or a warning in words

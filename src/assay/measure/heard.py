@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from assay.hardware import DTYPES
-from assay.measure.found import Said
+from assay.measure.found import KEPT_AS_IS, Said, not_finite
+from assay.measure.lines import loaded
+from assay.measure.marked import case_of, checked, in_reach, writable
 from assay.run import Case, Event
 from assay.series import Sample
 
@@ -45,20 +46,20 @@ class Heard:
     _reports: dict[tuple[str, int], int] = field(default_factory=dict)
     _previous: dict[tuple[str, int], tuple[float, int]] = field(default_factory=dict)
     _timed: set[tuple[str, int]] = field(default_factory=set)  # those that time themselves
-    _recent: dict[str, list[float]] = field(default_factory=dict)  # times of the case that is on
+    _recent: dict[str, list[float]] = field(default_factory=dict)  # times of the case that is on, from begin to end
     _not_understood: int = 0
-    _not_finite: set[str] = field(default_factory=set)
+    _odd: set[str] = field(default_factory=set)
     _counter: str = ""
 
-    def line(self, line: str | bytes, now_s: float) -> None:
+    def line(self, line: str | bytes | Mapping[str, Any], now_s: float) -> None:
         """One JSON line of a program's own (`marks.emit`); one that is not understood is an event, never an error."""
         try:
-            said = json.loads(line)
+            said: Any = loaded(line) if isinstance(line, (str, bytes)) else line
             told = {"begin": self._begin, "end": self._end, "skip": self._skip, "warning": self._warn,
                     "fact": self._fact, "setting": self._setting, "happened": self._happened,
                     "check": self._check, "rest": self._sample, "sample": self._sample}  # fmt: skip
             told[said.get("event", "sample")](said, now_s)
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             self._not_clear(line, error, now_s)
 
     def found(self, found: Iterable[Said], now_s: float) -> None:
@@ -72,7 +73,10 @@ class Heard:
             else:
                 by_step.setdefault((one.case, one.index, one.rank), {}).setdefault(one.metric, []).append(one.value)
         for (case, step, rank), values in by_step.items():
-            self._take(values, now_s - self.began_s, case, step, rank, warmup=False)
+            try:
+                self._take(values, now_s - self.began_s, case, step, rank, warmup=False)
+            except ValueError as error:
+                self._not_clear(values, error, now_s)
 
     def warn(self, text: str) -> None:
         """A warning, said once."""
@@ -89,16 +93,22 @@ class Heard:
 
     def _sample(self, said: Mapping[str, Any], now_s: float) -> None:
         values = {key: value for key, value in said.items() if key not in RESERVED}
-        step, at = said.get("step"), float(said.get("at", now_s))
-        # A time of another clock, as a program of somebody's may write it, is none of ours.
-        at_s = (at if self.began_s - _SKEW_S <= at <= now_s + _SKEW_S else now_s) - self.began_s
+        step, at_s = said.get("step"), self._moment(said, now_s) - self.began_s
         self._take(values, at_s, str(said.get("case", "")), None if step is None else int(step),
                    int(said.get("rank", 0)), warmup=bool(said.get("warmup", False)))  # fmt: skip
+
+    def _moment(self, said: Mapping[str, Any], now_s: float) -> float:
+        """When it was said; a time of another clock, as a program of somebody's may write it, is none of ours."""
+        at = float(said.get("at", now_s))
+        return at if self.began_s - _SKEW_S <= at <= now_s + _SKEW_S else now_s
 
     def _take(
         self, values: Mapping[str, Any], at_s: float, case: str, step: int | None, rank: int, *, warmup: bool
     ) -> None:  # fmt: skip
-        """Keep the values of one moment; what is no finite number is told of once, and left out."""
+        """Keep the values of one moment. ValueError, and nothing is kept, where there is no room for their names."""
+        in_reach(step, rank)
+        for name in (case, *values):
+            checked(name)
         index = self._reports.get((case, rank), 0) if step is None else step
         self._reports[case, rank] = self._reports.get((case, rank), 0) + 1
         numbers = {metric: list(self._numbers(metric, value, step)) for metric, value in values.items()}
@@ -112,7 +122,8 @@ class Heard:
         self.count += len(taken)
         if case not in self.cases:
             self._case(Case(name=case, kind="step"))
-        self._recent.setdefault(case, []).extend(v for m in TIMES for v in numbers.get(m, ()) if not warmup)
+        if case in self._recent and not warmup:
+            self._recent[case].extend(v for m in TIMES for v in numbers.get(m, ()))
         self.sink.sample(taken)
 
     def _interval(
@@ -129,16 +140,22 @@ class Heard:
         return [Sample(case, "interval_s", value, step, round(at_s, 6), warmup, rank)]
 
     def _numbers(self, metric: str, value: Any, step: int | None) -> Iterator[float]:
+        """Those of a value; what is no finite number is told of once, and left out but of a loss."""
         for one in value if isinstance(value, list) else (value,):
             if isinstance(one, bool) or not isinstance(one, (int, float)):
                 continue  # text beside the numbers is allowed, and is in the log
             if math.isfinite(one) and not (one < 0 and metric.endswith("_s") and not metric.endswith("_per_s")):
                 yield float(one)
-            elif metric not in self._not_finite:
-                self._not_finite.add(metric)
-                self.warn(
-                    f"{metric} is {one}{'' if step is None else f' from step {step} on'}; kept out of the samples"
-                )
+                continue
+            self._tell_odd(metric, one, step)
+            if metric in KEPT_AS_IS:
+                yield float(one)
+
+    def _tell_odd(self, metric: str, value: float, step: int | None) -> None:
+        if metric not in self._odd:
+            self._odd.add(metric)
+            text = f"{metric} is {value}" if math.isfinite(value) else not_finite(metric, value, step)
+            self.warn(text if metric in KEPT_AS_IS else f"{text}; kept out of the samples")
 
     def _case(self, case: Case) -> None:
         if self.cases.get(case.name) != case:
@@ -148,7 +165,7 @@ class Heard:
     def _begin(self, said: Mapping[str, Any], now_s: float) -> None:
         case = case_of(said["case"])
         self._case(case)
-        self._recent.pop(case.name, None)
+        self._recent[case.name] = []
         self._counter = f"[{int(said['number'])}/{int(said['of'])}]"
 
     def _end(self, said: Mapping[str, Any], now_s: float) -> None:
@@ -172,7 +189,7 @@ class Heard:
         self.warn(str(said["text"]))
 
     def _fact(self, said: Mapping[str, Any], now_s: float) -> None:
-        self.facts[str(said["name"])] = said["value"]
+        self.facts[str(said["name"])] = writable(said["value"])
         self.sink.say("fact", {str(said["name"]): said["value"]})
 
     def _setting(self, said: Mapping[str, Any], now_s: float) -> None:
@@ -180,8 +197,7 @@ class Heard:
         self.sink.say("setting", {str(said["name"]): str(said["value"])})
 
     def _happened(self, said: Mapping[str, Any], now_s: float) -> None:
-        at_s = float(said.get("at", now_s))
-        self.happened(str(said["kind"]), str(said["text"]), at_s, str(said.get("of", "")))
+        self.happened(str(said["kind"]), str(said["text"]), self._moment(said, now_s), str(said.get("of", "")))
 
     def _check(self, said: Mapping[str, Any], now_s: float) -> None:
         passed, text = bool(said["passed"]), f"{said['name']}: {said['text']}"
@@ -190,27 +206,9 @@ class Heard:
             self.failed_checks.append(text)
             self.warn(f"check failed: {text}")
 
-    def _not_clear(self, line: str | bytes, error: Exception, now_s: float) -> None:
+    def _not_clear(self, line: str | bytes | Mapping[str, Any], error: Exception, now_s: float) -> None:
         self._not_understood += 1
         if self._not_understood <= _MOST_NOT_UNDERSTOOD:
-            text = line.decode(errors="replace") if isinstance(line, bytes) else line
+            text = json.dumps(line) if isinstance(line, Mapping) else line
+            text = text.decode(errors="replace") if isinstance(text, bytes) else text
             self.happened("line", f"line not understood ({error}): {text[:120]}", now_s)
-
-
-def case_of(told: Mapping[str, Any]) -> Case:
-    """A case as a workload tells it."""
-    dtype = str(told.get("dtype") or "")
-    if dtype and dtype not in DTYPES:
-        raise ValueError(f"dtype {dtype}")
-    return Case(
-        name=str(told["name"]),
-        kind=str(told["kind"]),
-        dtype=dtype,
-        flop=None if told.get("flop") is None else float(told["flop"]),
-        size_bytes=None if told.get("bytes") is None else float(told["bytes"]),
-        shape=tuple(int(n) for n in told.get("shape") or ()),
-        library=str(told.get("library") or ""),
-        device=str(told.get("device") or "cpu"),
-        threads=None if told.get("threads") is None else int(told["threads"]),
-        note=str(told.get("note") or ""),
-    )

@@ -12,6 +12,7 @@ from typing import Any
 from assay.measure.words import STEPS, number
 
 LARGEST = 64_000_000  # letters of a line or of a document; what is longer is nobody's result
+RANK = re.compile(r"\[(?:default|rank)?(\d{1,9})\]:\s?")  # torchrun's, before each line that it passes on
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|[@-Z\\-_])")
 _OBJECT = re.compile(r'\s*\{\s*(?:"|$)')
@@ -74,7 +75,7 @@ class Objects:
     def take(self, line: str) -> tuple[dict[str, Any] | None, str]:
         """The object that this line completes; and how one began that turns out to be none."""
         if _OBJECT.match(line) and not (self._lines and line[0].isspace()):
-            whole = _parsed(line)
+            whole = parsed(line)
             wrong = self.drop()
             if whole is None and line[0] == "{":
                 self._lines, self._size = [line], len(line)
@@ -84,7 +85,7 @@ class Objects:
         if not self._lines:
             return None, ""
         if line.startswith("}"):
-            whole = _parsed("\n".join([*self._lines, line]))
+            whole = parsed("\n".join([*self._lines, line]))
             began = self.drop()
             return whole, "" if whole is not None else began
         self._size += len(line)
@@ -100,9 +101,19 @@ class Objects:
         return began
 
 
-def _parsed(text: str) -> dict[str, Any] | None:
+def loaded(text: str | bytes) -> Any:
+    """What a JSON text holds; half a letter, which JSON can name and no file can hold, becomes a question mark."""
+    text = text.decode() if isinstance(text, bytes) else text
+    found = json.loads(text)
+    if "\\u" in text:
+        return json.loads(json.dumps(found, ensure_ascii=False).encode(errors="replace"))
+    return found
+
+
+def parsed(text: str) -> dict[str, Any] | None:
+    """The JSON object that a text is; None where it is none."""
     try:
-        found = json.loads(text)
+        found = loaded(text)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -1,16 +1,15 @@
 """The ear: picks the formats of `logs` that a program may speak, and hears what its lines and its files say.
 
 Most lines say nothing, and are passed over at the price of a few searches. What is heard comes out under the
-canonical names. NaN and infinity are kept out and told of once; so is a line of a known format that is not understood.
+canonical names. NaN and infinity are told of once, and kept out but of a loss; a line of a known format that is not
+understood is told of too.
 """
 
 from __future__ import annotations
 
 import importlib
-import json
 import math
 import pkgutil
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from types import ModuleType
@@ -18,12 +17,11 @@ from typing import Any
 
 from assay.errors import InputError, did_you_mean
 from assay.measure import logs
-from assay.measure.found import Found, Reader, Said
-from assay.measure.lines import LARGEST, Objects, rows, states
+from assay.measure.found import KEPT_AS_IS, Found, Reader, Said, not_finite
+from assay.measure.lines import LARGEST, RANK, Objects, loaded, rows, states
 
 _LONGEST = 1 << 14  # letters of a line; what is longer is no log, unless it is JSON
 _SHOWN = 160  # letters of a line that a warning repeats
-_RANK = re.compile(r"\[(?:default|rank)?(\d+)\]:\s?")  # torchrun's, before each line that it passes on
 _JSON = "JSON"
 _WRONG = (ValueError, KeyError, TypeError, IndexError, AttributeError, ArithmeticError, RecursionError)
 
@@ -99,7 +97,7 @@ class Listener:
             return [f"a result of {len(raw)} bytes is not read: {LARGEST} is the most"]
         text = raw.decode("utf-8-sig", errors="replace")
         try:
-            found = json.loads(text)
+            found = loaded(text)
         except (ValueError, RecursionError):
             if table := rows(text):
                 return list(self._sound(one for row in table for one in _format("jsonl").document(row) or ()))
@@ -121,7 +119,7 @@ class Listener:
         self._hints = ("",) if self._objects.open or any(ear.awake for ear in self._ears) else self._few
 
     def _ranked(self, text: str) -> Iterator[Said]:
-        prefix = _RANK.match(text)
+        prefix = RANK.match(text)
         if prefix is None:
             return self._state(text)
         said, rank = self._state(text[prefix.end() :]), int(prefix[1])
@@ -162,14 +160,16 @@ class Listener:
                 yield f"{title}: a line is not understood: {text.strip()[:_SHOWN]}"
 
     def _sound(self, said: Iterable[Said]) -> Iterator[Said]:
-        """Without values that are no finite numbers; the first of each metric is told of."""
+        """Without values that are no finite numbers, but of a loss; the first of each metric is told of."""
         for one in said:
             if not isinstance(one, Found) or math.isfinite(one.value):
                 yield one
-            elif (key := (one.case, one.metric, one.rank)) not in self._told:
+                continue
+            if (key := (one.case, one.metric, one.rank)) not in self._told:
                 self._told.add(key)
-                since = "" if one.index is None else f" from step {one.index} on"
-                yield f"{one.metric} is {'NaN' if math.isnan(one.value) else 'infinite'}{since}"
+                yield not_finite(one.metric, one.value, one.index)
+            if one.metric in KEPT_AS_IS:
+                yield one
 
 
 def _hints(marks: Iterable[str]) -> tuple[str, ...]:

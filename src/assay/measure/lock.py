@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from assay.errors import MeasureError
@@ -22,12 +22,12 @@ def lock_path() -> Path:
 def alone(what: str, *, together: bool = False) -> Iterator[str]:
     """Hold the machine while measuring; yields who else holds it when `together` allows that, else nothing.
 
-    MeasureError names the measurement that is under way. The lock goes with the process, however it ends.
+    MeasureError names the measurement that is under way. The lock goes with the process, however it ends. The one that
+    came first is not told of a second: only that one can be marked.
     """
     path = lock_path()
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError:  # no place for a lock: nobody can be kept out
+    handle = _opened(path)
+    if handle is None:  # no place for a lock: nobody can be kept out
         yield ""
         return
     try:
@@ -37,15 +37,31 @@ def alone(what: str, *, together: bool = False) -> Iterator[str]:
             other = _holder(handle)
             if not together:
                 what = f"another measurement is under way: {other}"
-                hint = "wait for its end, or add --together: both will be marked as contended"
+                hint = "wait for its end, or add --together: this run will be marked as contended"
                 raise MeasureError(what, where=str(path), hint=hint) from None
             yield other
             return
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps({"pid": os.getpid(), "what": what}).encode(), 0)
-        yield ""
+        _write(handle, json.dumps({"pid": os.getpid(), "what": what}))
+        try:
+            yield ""
+        finally:
+            _write(handle, "")  # or the next, who may not be allowed to write here, would be taken for this one
     finally:
         os.close(handle)
+
+
+def _opened(path: Path) -> int | None:
+    """The file, to be written if that is allowed: another user's can only be read, and is a lock all the same."""
+    for way in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
+        with suppress(OSError):
+            return os.open(path, way, 0o666)
+    return None
+
+
+def _write(handle: int, text: str) -> None:
+    with suppress(OSError):  # another user's file
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, text.encode(), 0)
 
 
 def _holder(handle: int) -> str:

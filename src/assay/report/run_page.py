@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
+from assay.observed import NOTHING
 from assay.report.cards import Card
 from assay.report.clock import clock, digits_for
 from assay.report.html import asset, drawn, hashed, template
@@ -18,7 +19,6 @@ from assay.report.study import clean
 from assay.report.text import EVIDENCE, capital, moment, sentence
 from assay.units import show
 
-NOTHING = "nothing stands out"  # an observation of which there is no more to say
 _LONGEST = 600  # letters of a command on the first page; it is in full among the figures as JSON
 _WARNINGS = 8  # that stand at the top
 

@@ -15,7 +15,7 @@ from assay.report.study import real
 from assay.report.timelines import bands, numbered
 from assay.report.tracks import Track, domain, several, tips
 from assay.series import Series
-from assay.summary import Figure, steady_part
+from assay.summary import Figure, settled_at
 
 if TYPE_CHECKING:
     from assay.observed import Trouble
@@ -118,13 +118,8 @@ def figure_of(study: RunStudy, case: str, name: str) -> Figure | None:
 
 
 def warm_until(series: Sequence[Series]) -> float:
-    """When the slowest rank had warmed up: its first sample that counts."""
-    begins = []
-    for s in series:
-        rest, settled = steady_part(s)
-        first = len(s) - len(rest)
-        begins.append(float(s.at_s[min(first, len(s) - 1)]) if settled and first else float(s.at_s[0]))
-    return max(begins)
+    """When the slowest rank had warmed up; where none had to, or none settled, when the first sample was taken."""
+    return max(settled_at(series, "")[0], min(float(s.at_s[0]) for s in series))
 
 
 def _spans(study: RunStudy, strip: Strip, layout: Layout) -> list[Span]:

@@ -14,7 +14,6 @@ from assay.stats.samples import (
     median_interval,
     percentile,
     rate,
-    ratio_interval,
     spread,
 )
 from assay.stats.steady import settled_after
@@ -23,5 +22,5 @@ from assay.stats.verdict import ALARM, FEWEST_PAIRS, LEAST, Said, Verdict, best_
 __all__ = [
     "ALARM", "EDGE", "FEWEST", "FEWEST_PAIRS", "LEAST", "LEVEL", "SIGMA_PER_MAD", "Interval", "Said", "Step",
     "Verdict", "array", "believable", "best_of", "mean_interval", "median", "median_interval", "order", "paired",
-    "percentile", "rate", "ratio_interval", "settled_after", "spread", "steps",
+    "percentile", "rate", "settled_after", "spread", "steps",
 ]  # fmt: skip

@@ -95,17 +95,6 @@ def mean_interval(values: Values) -> Interval:
     return _interval(array(values), lambda rows: np.asarray(np.mean(rows, axis=-1)))
 
 
-def ratio_interval(new: Values, old: Values) -> Interval:
-    """Median of `new` over median of `old`, with a 90 % bootstrap interval over both."""
-    import numpy as np
-
-    a, b = array(new), array(old)
-    draws = np.median(_resampled(a, seed=1), axis=-1) / np.median(_resampled(b, seed=2), axis=-1)
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    value = float(np.median(a) / np.median(b))
-    return Interval(value, min(float(low), value), max(float(high), value))
-
-
 def _interval(data: Array, fold: Callable[[Array], Array]) -> Interval:
     import numpy as np
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from assay.store.folders import find, list_runs, prepare
 from assay.store.reading import load
 from assay.store.recorder import Recorder, begin, save
-from assay.store.telemetry import compact, devices, questions, telemetry
+from assay.store.telemetry import compact, questions, telemetry
 
 __all__ = [
-    "Recorder", "begin", "compact", "devices", "find", "list_runs", "load", "prepare", "questions", "save", "telemetry",
+    "Recorder", "begin", "compact", "find", "list_runs", "load", "prepare", "questions", "save", "telemetry",
 ]  # fmt: skip

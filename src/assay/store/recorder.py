@@ -57,6 +57,7 @@ class Recorder:
     def __init__(self, folder: Path, head: Run) -> None:
         self.folder, self.head = folder, head
         self.full = ""  # why nothing more is kept, once the disk has refused something
+        self.sampled = False  # whether there is anything that could be lost
         self._devices: dict[str, Device] = {}  # whose sensors were read, and what their journal told
         self._events: list[Event] = []
         self._logged = (folder / LOG).open("ab", buffering=1 << 16)
@@ -84,6 +85,7 @@ class Recorder:
         csv.writer(text, lineterminator="\n").writerows(
             (s.case, s.metric, s.rank, s.index, round(s.at_s * 1e6), s.warmup, s.value) for s in taken
         )
+        self.sampled = self.sampled or bool(text.tell())
         self._write(self._sampled, text.getvalue().encode())
 
     def say(self, name: str, what: object) -> None:
@@ -131,8 +133,8 @@ class Recorder:
                 raise OSError(None, self.full)  # noqa: TRY301 - told below, like any other refusal
             samples.close(self.folder / OPEN / samples.LINES, self.folder / SAMPLES)
             self.put_head(self._whole(run), closed=True)
-        except OSError as error:
-            what = f"{(error.strerror or str(error)).rstrip('.')}: the run could not be closed; what fitted is kept"
+        except (OSError, ValueError) as error:  # a full disk; what JSON cannot hold
+            what = f"{(getattr(error, 'strerror', '') or str(error)).rstrip('.')}: the run could not be closed; what fitted is kept"
             hint = f"free some space; assay report {self.folder} reads what there is"
             raise MeasureError(what, where=str(self.folder), hint=hint) from None
         shutil.rmtree(self.folder / OPEN, ignore_errors=True)

@@ -76,12 +76,6 @@ def _add(rows: Rows, tick: Tick) -> None:
             values.append(value)
 
 
-def devices(folder: Path | str) -> tuple[Device, ...]:
-    """The devices that an open run's journals tell of."""
-    found = {d.id: d for path in journals(Path(folder)) for d in read_journal(path)[1]}
-    return tuple(found.values())
-
-
 def telemetry(
     path: Path | str, *, metrics: Iterable[str] | None = None, devices: Iterable[str] | None = None,
     between: tuple[float, float] | None = None,

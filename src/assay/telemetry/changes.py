@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assay.stats import SIGMA_PER_MAD
 from assay.telemetry.levels import middle
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from assay.series import Flags, Floats, Ints
     from assay.telemetry.board import Grid
 
-SIGMA_PER_MAD = 1.4826  # of a normal distribution
 # For two degrees of freedom (both ends of a ramp are sought) it is 4.61; of series that also wander a little, an
 # interval of that width holds the truth 7 times in 10, one of this width 9 times.
 _CHI2_90 = 9.2

@@ -58,12 +58,12 @@ def energy(board: Board, of: str, window: Window) -> Energy:
     )  # fmt: skip
 
 
-def node(board: Board, window: Window, found: Sequence[Energy], devices: Mapping[str, Device] | None = None) -> Energy:
+def node(board: Board, window: Window, found: Sequence[Energy]) -> Energy:
     """Accelerators, processor packages and host memory together; what is estimated or has no sensor is only named.
 
     Partitions of one card that each show the whole card are counted once.
     """
-    kept, left = _shared_out(found, devices or board.about)
+    kept, left = _shared_out(found, board.about)
     rest = [e for host in board.hosts for name in HOST if (e := _host(board, host, name, window)) is not None]
     named = [f"no sensor: {', '.join(left)}: not in the total"] if left else []
     absent = [] if rest else ["host: no energy counter"]

@@ -127,8 +127,6 @@ def _itself(snapshot: Snapshot, fresh: frozenset[str]) -> Iterator[Line]:
     yield ("assay_up", _UP, host, float(bool(fresh)))
     for device in snapshot.devices:
         yield ("assay_device_up", _DEVICE_UP, "{" + _about(device, snapshot.host), float(device.id in fresh))
-    if snapshot.round_s is not None:
-        yield ("assay_sampler_seconds", _SAMPLER, host, snapshot.round_s)
 
 
 @cache
@@ -173,7 +171,6 @@ def _written(labels: Mapping[str, str]) -> str:
 
 _UP = _head("assay_up", "1 while the readings of at least one device are of now", counter=False)
 _DEVICE_UP = _head("assay_device_up", "1 while a device answers; 0: its values are not shown", counter=False)
-_SAMPLER = _head("assay_sampler_seconds", "time that the last round of readings took", counter=False)
 
 
 class _Listener(ThreadingHTTPServer):

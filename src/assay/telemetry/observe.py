@@ -11,7 +11,8 @@ from assay.series import Series
 from assay.telemetry import energy as energies
 from assay.telemetry.board import Board, board
 from assay.telemetry.detectors import detect, remarks, trusted
-from assay.telemetry.detectors.working import STEPS, steps_of
+from assay.telemetry.detectors.working import steps_of
+from assay.telemetry.split import STEPS
 from assay.telemetry.split import split as split_time
 from assay.telemetry.utilization import mfu, usage
 from assay.telemetry.verdict import by_cost, verdict
@@ -27,21 +28,23 @@ _COVERED = 0.9  # of the window: less is said
 
 def observe(
     sensors: Iterable[Series], stream: Iterable[Series] = (), devices: Iterable[Device] = (), facts: Facts = _UNKNOWN,
-    window: Window | None = None, case: str | None = None,
+    window: Window | None = None,
 ) -> Observation:  # fmt: skip
     """What a run's series mean, and one sentence that says it.
 
     `sensors` are series of devices and hosts, `stream` those of the run itself; `window` is what is summed over (all of
     the run, where none is given, and from its first to its last step for what a step took and how devices were used;
-    troubles are always looked for in all of it), `case` which of its cases is split.
+    troubles are always looked for in all of it).
     """
     seen = board(sensors, stream, devices)
     troubles = by_cost(detect(seen), seen.window)
     sound = trusted(seen, troubles)
-    parts, _, notes = split_time(seen.stream, None, case)
+    parts, _, notes = split_time(seen.stream, None)
     whole = window or seen.window
-    probes = _probes(seen)
-    ends = [] if probes else _steps(seen, whole)
+    timed = {series.metric for series in seen.stream} & set(STEPS)
+    # Where case after case is timed nobody works: to rest is no waste. And what is timed again and again is no step.
+    probes = timed == {"time_s"} and len({series.of for series in seen.stream}) > 1
+    ends = [] if timed == {"time_s"} else _steps(seen, whole)
     work, steps = whole, len(ends)
     if window is None and steps > 1:  # what came before the first of them is not their doing
         work, steps = Window(begin_s=ends[0], end_s=ends[-1]), steps - 1
@@ -77,12 +80,6 @@ def _steps(seen: Board, window: Window) -> list[float]:
     """When the steps that ended in a window did."""
     ends = steps_of(seen)
     return [] if ends is None else ends[(ends >= window.begin_s) & (ends <= window.end_s)].tolist()
-
-
-def _probes(seen: Board) -> bool:
-    """Whether the run times case after case instead of working: then there are no steps, and to rest is no waste."""
-    timed = {series.metric for series in seen.stream} & set(STEPS)
-    return timed == {"time_s"} and len({series.of for series in seen.stream}) > 1
 
 
 def _unseen(seen: Board, found: Sequence[Usage]) -> list[str]:

@@ -77,7 +77,6 @@ class Snapshot:
     at_s: Mapping[str, float]  # by a device's id: when it was read
     began_s: float  # when watching began
     period_s: float = 1.0  # from one round of readings to the next
-    round_s: float | None = None  # how long the last round took
 
     def fresh(self, now_s: float) -> frozenset[str]:
         """The ids of the devices whose readings are of now: of the others nothing is known."""

@@ -27,13 +27,14 @@ class Stat(NamedTuple):
 class Tree:
     """The tree below one process. A child whose parent has died stays in it, and so does all of the root's session.
 
-    Whoever looks is not part of it: the sampler may have been started by what it watches.
+    Whoever looks is not part of it: sampler and helper may have been started by what they watch.
     """
 
     def __init__(self, root: int, files: Files, proc: Path = Path("/proc")) -> None:
         self.files, self.proc = files, proc
         self.members = {root}
-        self._ourselves = {os.getpid(), os.getppid()} - {root}
+        sampler = self._stat(os.getppid())
+        self._ourselves = {os.getpid(), os.getppid(), sampler.parent if sampler else 0} - {root}
         self._seen: set[int] = set()
         self._scanned_s = -RESCAN_S
         self._counted = {key: Counted() for key in ("cpu_s", "read_bytes", "write_bytes")}

@@ -51,9 +51,9 @@ _COPIES_BYTES_PER_S = 1e9
 _USUAL = 0.75  # quantile of a sensor while the device is busy
 
 
-def usage(board: Board, window: Window, mfu: float | None = None) -> tuple[Usage, ...]:
+def usage(board: Board, window: Window) -> tuple[Usage, ...]:
     """What was used of each device in a window: means over time, gaps left out."""
-    return tuple(_usage(board, of, window, mfu) for of in board.devices)
+    return tuple(_usage(board, of, window) for of in board.devices)
 
 
 def mfu(found: Iterable[Usage], facts: Facts, steps: int) -> tuple[float | None, str]:
@@ -143,14 +143,14 @@ def bound(busy: float | None, matrix: float | None, memory: float | None, copies
     return ""
 
 
-def _usage(board: Board, of: str, window: Window, job_mfu: float | None) -> Usage:
+def _usage(board: Board, of: str, window: Window) -> Usage:
     shares = {name: mean(board.track(of, name), window) for name in (BUSY, CORE, MATRIX, MEMORY, POWER)}
     busy, core, matrix, memory, power = (value for value, _ in shares.values())
     stalled = _stalled_share(board, of, window)
     inside = board.grid.within(window)
     copies = 2 * int(_copies(board, of)[inside].sum()) > int(inside.sum())
     return Usage(
-        device=of, window=window, busy=busy, core=core, matrix=matrix, memory=memory, mfu=job_mfu, power_w=power,
+        device=of, window=window, busy=busy, core=core, matrix=matrix, memory=memory, power_w=power,
         stalled=stalled, working=None if busy is None or stalled is None else max(0.0, busy - stalled),
         memory_peak_bytes=_most(board.track(of, "accel.mem.used_bytes"), window),
         bound=bound(busy, matrix, memory, copies),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from assay.observed import Split, Trouble, Usage, Waste, Window
+from assay.observed import NOTHING, Split, Trouble, Usage, Waste, Window
 from assay.units import show
 
 
@@ -63,7 +63,7 @@ def verdict(
     ]
     if found:
         return min(found, key=lambda h: (h.rank, -h.share)).text
-    return "nothing stands out" + _how_it_went(split, usage)
+    return NOTHING + _how_it_went(split, usage)
 
 
 def by_cost(troubles: Sequence[Trouble], window: Window) -> tuple[Trouble, ...]:

@@ -7,16 +7,27 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from assay.journal import Reader, Tick
+from assay.journal import Reader, Tick, Writer
 from assay.machine import Device
 from assay.run import Event
 
 PERIOD_S = 1.0
 _END_S = 3.0
+
+
+def helper(module: str, settings: Mapping[str, object]) -> list[str]:
+    """The command of a process of ours: `main` of a module of this package, told its settings.
+
+    Neither `-m` nor a plain `-c` will do: they look into the folder one is in before the standard library, and a
+    tokenize.py beside somebody's training script would end us. What it takes to find this package comes last.
+    """
+    root = str(Path(__file__).absolute().parents[2])
+    begin = f"import sys; sys.path.append({root!r}); from {module} import main; main()"
+    return [sys.executable, "-P", "-c", begin, json.dumps(settings)]
 
 
 class Sampler:
@@ -26,12 +37,12 @@ class Sampler:
         self, folder: Path, began_s: float, *, period_s: float = PERIOD_S, vendors: Sequence[str] | None = None,
         **more: object,
     ) -> None:  # fmt: skip
-        self.folder = folder
+        self.folder, self.began_s = folder, began_s
         self.settings = {
             "folder": str(folder), "began_s": began_s, "period_s": period_s,
             "vendors": None if vendors is None else list(vendors), **more,
         }  # fmt: skip
-        self.restarts = 0
+        self.restarts, self.died = 0, ""  # how often it had to be started again, and how it ended the first time
         self._watched: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -43,24 +54,43 @@ class Sampler:
         self.end()
 
     def _start(self) -> None:
-        command = [sys.executable, "-m", "assay.telemetry.sampler", json.dumps(self.settings)]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            helper("assay.telemetry.sampler", self.settings), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
 
     def keep(self, process: int | None = None) -> None:
         """Once a second: start it again if it died, and tell it which process is watched."""
-        if self._process is not None and self._process.poll() is not None:
+        if self._process is not None and (code := self._process.poll()) is not None:
             last = max((p.name for p in self.folder.glob("telemetry-*.jsonl")), default="telemetry-000000")
-            self.settings["first"] = int(last[10:16])  # its journals come after those that are there
+            number = int(last[10:16])
             self.restarts += 1
+            if self.restarts == 1:  # once: one that keeps dying would fill the record
+                number += 1
+                self._tell(code, number)
+            self.settings["first"] = number  # its journals come after those that are there
             self._hang_up()
             self._start()
             self._watched = None
         if process is not None and process != self._watched:
             self._watched = process
             self._say({"pid": process})
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a run must know of its sampler: nothing, where all went well."""
+        if not self.restarts:
+            return ()
+        times = f", {self.restarts} times in all" if self.restarts > 1 else ""
+        return (f"the sampler {self.died} and was started again{times}: readings of the devices are missing",)
+
+    def _tell(self, code: int, number: int) -> None:
+        """An event of its end, in a journal between those of the old and the new one."""
+        self.died = f"was killed by signal {-code}" if code < 0 else f"died (exit {code})"
+        at_s = round(max(0.0, time.monotonic() - self.began_s), 3)
+        event = Event(at_s=at_s, kind="restart", text=f"the sampler {self.died} and was started again")
+        with contextlib.suppress(OSError):
+            (self.folder / f"telemetry-{number:06d}.jsonl").write_text(Writer().event(event), encoding="utf-8")
 
     def _say(self, what: object) -> None:
         if self._process is not None and self._process.stdin is not None:

@@ -4,7 +4,7 @@
  *   devices=N   how many GPUs (8)             after=N    readings of GPU 0 before the following happens (0)
  *   mig         GPU 0 is cut in two slices    hang       asking for the utilization never comes back
  *   old         a V100 and its driver         lost       GPU 0 falls off the bus
- *   mismatch    library and driver differ     xid        GPU 0 has a memory page fault (XID 31)
+ *   mismatch    library and driver differ     xid        GPU 0 has a memory page fault (XID 31); with lost: XID 79
  *   absent      no driver is loaded           died       the profiling counters stand still
  *   forbidden   only root may read those
  *
@@ -71,6 +71,7 @@ int nvmlSystemGetDriverVersion(char *to, unsigned size) { return snprintf(to, si
 int nvmlDeviceGetCount_v2(unsigned *count) { return *count = (unsigned)figure("devices=", 8), OK; }
 int nvmlDeviceGetHandleByIndex_v2(unsigned index, Device *d) { return *d = &gpus[index][0], OK; }
 int nvmlDeviceGetUUID(Device d, char *to, unsigned size) {
+    if (gone(d)) return LOST;
     return snprintf(to, size, "%s-604ac76c-0000-%04d-%04d-000000000000", d->slice ? "MIG" : "GPU", d->index, d->slice), OK;
 }
 int nvmlDeviceGetName(Device d, char *to, unsigned size) {
@@ -188,5 +189,5 @@ int nvmlEventSetWait_v2(void *set, void *to, unsigned wait_ms) {
     struct { Device of; uint64_t kind, data; unsigned gpu, compute; } *event = to;
     (void)set, (void)wait_ms;
     if (!due("xid") || xid_told++) return TIMED_OUT;
-    return event->of = &gpus[0][0], event->kind = 8, event->data = 31, OK;
+    return event->of = &gpus[0][0], event->kind = 8, event->data = word("lost") ? 79 : 31, OK;
 }

@@ -20,7 +20,7 @@ DIRECTIONS = ("read", "write", "trim")
 RATES = {"bw_bytes": "bytes_per_s", "iops": "operations_per_s"}
 PERCENTILES = {"50.000000": "p50", "90.000000": "p90", "95.000000": "p95", "99.000000": "p99", "99.900000": "p99.9"}
 
-_BLOCK = re.compile(r"(\d+)([kmg]?)", re.IGNORECASE)
+_BLOCK = re.compile(r"(\d{1,15})([kmg]?)", re.IGNORECASE)
 
 
 def document(raw: Mapping[str, Any]) -> list[Said] | None:

@@ -1,8 +1,10 @@
 """JSON lines: one object a line, numbers by metric name, as `assay.emit` writes them and any program can print.
 
 `step` (or global_step, iteration, iter) is the step, `case` and `rank` are what they say. A list counts as several
-values. An object with no step, and no name that is known or ends in a unit, is somebody's settings or log. Lines with
-`event` tell of cases and warnings; of others, and of lines marked as warm-up, nothing is taken: `Found` cannot hold it.
+values. An object with no step, and no name that is known or ends in a unit, is somebody's settings or log.
+
+Lines that say more (`marked.mark`) do not come here from a program's output, but they may from a file of its results:
+there cases and warnings are taken. Of other events, and of warm-up, nothing is: `Found` cannot hold it.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from assay.measure.found import Said
-from assay.measure.words import COMMON, STEPS, named, number, whole
-from assay.run import Case
+from assay.measure.marked import EVENTS, case_of
+from assay.measure.words import COMMON, STEPS, named, whole
 from assay.units import suffix
 
 NAME, TITLE = "jsonl", "JSON lines: numbers by metric name"
@@ -23,13 +25,19 @@ _PASSED_OVER = frozenset({
     *STEPS, "at", "rank", "case", "warmup", "event", "epoch", "time", "ts", "timestamp", "time_ms", "asctime",
     "created", "pid", "process", "thread", "level", "levelno", "lineno", "line", "v", "seed", "version",
 })  # fmt: skip
+_OTHERS = tuple(EVENTS - {"sample", "rest"})  # these two hold numbers
 
 
 def document(raw: Mapping[str, Any]) -> list[Said] | None:
     """The numbers of one object."""
-    if isinstance(raw.get("event"), str) and raw["event"] in _EVENTS:
-        return list(_EVENTS[raw["event"]](raw))
-    if raw.get("warmup") is True or not any(key in STEPS or key in COMMON or suffix(key) for key in raw):
+    event = raw.get("event")
+    if event == "begin":
+        return [case_of(raw["case"])]
+    if event == "warning":
+        return [str(raw["text"])]
+    if event in _OTHERS or raw.get("warmup") is True:
+        return []
+    if not any(key in STEPS or key in COMMON or suffix(key) for key in raw):
         return []
     step = next((whole(raw[key]) for key in STEPS if key in raw), None)
     case, rank = str(raw.get("case") or ""), whole(raw.get("rank")) or 0
@@ -42,33 +50,3 @@ def _values(value: object) -> Iterator[object]:
     for one in value if isinstance(value, list) else (value,):
         if isinstance(one, (int, float)) or (isinstance(one, str) and one.lower() in {"nan", "inf", "-inf"}):
             yield one
-
-
-def _begin(raw: Mapping[str, Any]) -> Iterator[Said]:
-    told = raw["case"]
-    yield Case(
-        name=str(told["name"]),
-        kind=str(told["kind"]),
-        dtype=str(told.get("dtype") or ""),
-        flop=number(told.get("flop")),
-        size_bytes=number(told.get("bytes")),
-        shape=tuple(int(n) for n in told.get("shape") or ()),
-        library=str(told.get("library") or ""),
-        device=str(told.get("device") or "cpu"),
-        threads=whole(told.get("threads")),
-        note=str(told.get("note") or ""),
-    )
-
-
-def _warning(raw: Mapping[str, Any]) -> Iterator[Said]:
-    yield str(raw["text"])
-
-
-def _nothing(_raw: Mapping[str, Any]) -> Iterator[Said]:
-    return iter(())
-
-
-_EVENTS = {
-    "begin": _begin, "warning": _warning, "end": _nothing, "skip": _nothing, "fact": _nothing, "setting": _nothing,
-    "happened": _nothing, "check": _nothing,
-}  # fmt: skip

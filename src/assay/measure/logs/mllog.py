@@ -7,11 +7,11 @@ quotient is the rate. In some benchmarks `eval_accuracy` holds a loss.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from assay.measure.found import Found, Reader, Said
+from assay.measure.lines import loaded
 from assay.measure.words import COMMON, Names, named, number, whole
 
 NAME, TITLE = "mllog", "MLPerf log (:::MLLOG)"
@@ -34,7 +34,7 @@ def reader(command: tuple[str, ...]) -> Reader:
     told = {"benchmark": ""}
 
     def line(line: str) -> Iterator[Said]:
-        raw = json.loads(line.partition(":::MLLOG")[2])
+        raw = loaded(line.partition(":::MLLOG")[2])
         key, value, about = str(raw["key"]), raw.get("value"), raw.get("metadata") or {}
         index = next((whole(about[name]) for name in _STEPS if name in about), None)
         if key == "submission_benchmark":

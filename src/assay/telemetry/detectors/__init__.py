@@ -33,9 +33,7 @@ MACHINE: tuple[Find, ...] = (
     throttle.find, clock.find, drift.find, leak.find, straggler.find, peers.find, stalls.find, heat.find, errors.find,
     neighbour.find, loss.find,
 )  # fmt: skip
-_BLIND = frozenset(
-    {"dead sensor", "noise"}
-)  # kinds after which a sensor's readings are of no use; the rest is left out
+_BLIND = frozenset({"dead sensor", "noise"})  # what a sensor says is then of no use
 
 
 def detect(board: Board) -> tuple[Trouble, ...]:

@@ -15,7 +15,7 @@ _STAYS = 5  # blocks up to the end
 
 
 def find(board: Board) -> Iterator[Trouble]:
-    """Every loss (and gradient norm) that left the numbers, every loss that left its way down for good."""
+    """Every loss that left the numbers, every gradient norm and every loss that left its way down for good."""
     for s in board.stream:
         if s.metric in ("loss", "eval_loss", "grad_norm"):
             yield from _no_number(s)
@@ -26,7 +26,10 @@ def find(board: Board) -> Iterator[Trouble]:
 def _no_number(s: Series) -> Iterator[Trouble]:
     import numpy as np
 
-    bad = np.flatnonzero(~np.isfinite(s.value))
+    odd = ~np.isfinite(s.value)
+    if s.metric == "grad_norm":  # a step whose scaled gradients overflow is skipped, and the next is well again
+        odd &= np.logical_and.accumulate(odd[::-1])[::-1]
+    bad = np.flatnonzero(odd)
     if len(bad):
         window = Window(begin_s=float(s.at_s[bad[0]]), end_s=float(s.at_s[bad[-1]]))
         text = f"{s.metric} is not a number in {len(bad)} of {len(s)} reports, first in step {s.index[bad[0]]}"

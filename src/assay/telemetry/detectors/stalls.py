@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from assay.series import Flags, Floats
 
 _STALLED_S, _JOIN_S = 120.0, 60.0
+_SAVES_S, _LEAD_S = 1.0, 30.0  # a save that is shorter keeps nobody waiting; some wait for it so long before
 _HANGS_S, _HANGS_STEPS = 600.0, 20.0
 _IDLE, _PEERS_BUSY, _IDLE_S = 0.05, 0.5, 300.0
 _LONG = 3.0  # a step of so many usual ones is a stop …
@@ -76,11 +77,16 @@ def _saving(board: Board) -> Flags:
     """Where a checkpoint is told to be under way: ranks that wait for it do so for a reason."""
     import numpy as np
 
-    flag = np.zeros(board.grid.bins, dtype=bool)
+    grid, count = board.grid, np.zeros(board.grid.bins + 1, dtype=np.int64)
     for s in board.stream:
         if s.metric == "checkpoint_s":
-            for k in np.flatnonzero(s.value > 0).tolist():
-                flag |= board.grid.within(Window(begin_s=float(s.at_s[k] - s.value[k]) - 30.0, end_s=float(s.at_s[k])))
+            long = s.value >= _SAVES_S
+            begin_s, end_s = s.at_s[long] - s.value[long] - _LEAD_S, s.at_s[long]
+            first = np.floor((begin_s - grid.begin_s) / grid.width_s).astype(np.int64).clip(0, grid.bins)
+            last = np.ceil((end_s - grid.begin_s) / grid.width_s).astype(np.int64).clip(0, grid.bins)
+            np.add.at(count, first, 1)
+            np.add.at(count, last, -1)
+    flag: Flags = np.cumsum(count[:-1]) > 0
     return flag
 
 

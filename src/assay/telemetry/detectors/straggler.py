@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from assay.observed import Trouble, Window
+from assay.stats import SIGMA_PER_MAD
 from assay.telemetry.board import Board
-from assay.telemetry.changes import SIGMA_PER_MAD, jump, stretches
+from assay.telemetry.changes import jump, stretches
 from assay.units import show
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from assay.observed import Window
 from assay.telemetry.board import Board
+from assay.telemetry.split import STEPS
 
 if TYPE_CHECKING:
     from assay.series import Floats
 
-STEPS = ("step_s", "interval_s", "time_s")
 _ENOUGH, _FEWEST = 0.5, 10.0  # of the usual number of steps; steps that a window must have room for
 # Sensors, the one that tells most first, and from what share of its usual on it says "works".
 _SENSORS = {"accel.power_w": 0.65, "accel.core.active": 0.5, "accel.matrix.active": 0.5, "accel.busy": 0.7}

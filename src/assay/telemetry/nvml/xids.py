@@ -25,6 +25,7 @@ class Xids:
     def __init__(self, nvml: Any, targets: Sequence[Target]) -> None:
         self.nvml = nvml
         self.last: dict[str, int] = {}
+        self._handles = {target.device.id: target.handle for target in targets if not target.device.parent}
         self._set: Any = None
         with suppress(nvml.NVMLError):  # not on every card, and not in every container
             self._set = nvml.nvmlEventSetCreate()
@@ -41,11 +42,18 @@ class Xids:
                 event = self.nvml.nvmlEventSetWait_v2(self._set, 0)
             except self.nvml.NVMLError:  # a time-out: there is none
                 break
-            code, of = int(event.eventData), decoded(self.nvml.nvmlDeviceGetUUID(event.device))
+            code, of = int(event.eventData), self._whose(event.device)
             self.last[of] = code
             text = f"XID {code}: {XIDS[code]}" if code in XIDS else f"XID {code}"
             found.append({"kind": "xid", "of": of, "text": text})
         return found
+
+    def _whose(self, handle: Any) -> str:
+        """The id of the device an event is of. One that is lost (XID 79) does not say it: then by its handle."""
+        try:
+            return decoded(self.nvml.nvmlDeviceGetUUID(handle))
+        except self.nvml.NVMLError:
+            return next((of for of, ours in self._handles.items() if bytes(ours) == bytes(handle)), "")
 
     def close(self) -> None:
         """Give the event set back."""
