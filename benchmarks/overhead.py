@@ -1,10 +1,11 @@
 """What it costs to be measured: steps with the sampler beside them and without, in turns; and the sampler's own share.
 
-    python -m benchmarks.overhead [--period 1] [--pairs 8] [--seconds 4] [--json]
+    python -m benchmarks.overhead [--period 1] [--pairs 8] [--seconds 4] [--gpus 8] [--json]
 
 A step is a training step's worth of small products: on an accelerator, where PyTorch sees one, else in NumPy on one
 core. A pair is a stretch with the sampler and one without, in an order that alternates; what counts is the ratio of
-their medians. A mark is what `assay.emit` costs a program that is measured.
+their medians. A mark is what `assay.emit` costs a program that is measured. `--gpus` puts the suite's stand-in for NVML
+under the sampler: it says what our own code costs, and nothing of a driver.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import psutil
+from tests.telemetry import nvml_stub
 
 from assay import marks, stats
 from assay.telemetry.watching import Sampler
@@ -66,11 +68,13 @@ def stretch(step: Callable[[], None], seconds: float) -> float:
     return float(np.median(taken))
 
 
-def sampled(step: Callable[[], None], seconds: float, period_s: float) -> tuple[float, float, float]:
+def sampled(
+    step: Callable[[], None], seconds: float, period_s: float, vendors: list[str] | None
+) -> tuple[float, float, float]:
     """The same beside a sampler; with the share of a core that it took, and its memory."""
     with tempfile.TemporaryDirectory() as at:
         folder = Path(at)
-        with Sampler(folder, time.monotonic(), period_s=period_s):
+        with Sampler(folder, time.monotonic(), period_s=period_s, vendors=vendors):
             time.sleep(START_S)
             tree = family()
             before, begin = cpu_s(tree), time.monotonic()
@@ -86,19 +90,24 @@ def family() -> list[psutil.Process]:
 
 
 def cpu_s(tree: list[psutil.Process]) -> float:
-    """Processor time of all of them."""
-    return sum(sum(p.cpu_times()[:2]) for p in tree)
+    """Processor time of all of them, in finer steps than the clock ticks that /proc/PID/stat counts."""
+    told = (path.read_text() for p in tree for path in Path(f"/proc/{p.pid}/task").glob("*/schedstat"))
+    return sum(int(text.split()[0]) for text in told) / 1e9
 
 
-def compared(pairs: int, seconds: float, period_s: float) -> dict[str, Any]:
+def compared(pairs: int, seconds: float, period_s: float, gpus: int = 0) -> dict[str, Any]:
     """Stretches in turns, and what the difference comes to."""
     place, step = stepper()
+    if gpus:
+        os.environ |= nvml_stub.environment(f"devices={gpus}")
+        place += f", {gpus} stand-ins for GPUs"
+    vendors = ["nvidia", "host"] if gpus else None
     stretch(step, 2.0)
     without, beside, cores, memory = [], [], [], []
     for number in range(pairs):
         if number % 2:
             without.append(stretch(step, seconds))
-        median, core, held = sampled(step, seconds, period_s)
+        median, core, held = sampled(step, seconds, period_s, vendors)
         beside.append(median)
         cores.append(core)
         memory.append(held)
@@ -136,9 +145,10 @@ def main(args: list[str] | None = None) -> int:
     parser.add_argument("--period", type=float, default=1.0)
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--gpus", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(args)
-    found = compared(asked.pairs, asked.seconds, asked.period)
+    found = compared(asked.pairs, asked.seconds, asked.period, asked.gpus)
     if asked.json:
         print(json.dumps(found))
         return 0

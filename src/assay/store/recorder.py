@@ -134,7 +134,8 @@ class Recorder:
             samples.close(self.folder / OPEN / samples.LINES, self.folder / SAMPLES)
             self.put_head(self._whole(run), closed=True)
         except (OSError, ValueError) as error:  # a full disk; what JSON cannot hold
-            what = f"{(getattr(error, 'strerror', '') or str(error)).rstrip('.')}: the run could not be closed; what fitted is kept"
+            why = (getattr(error, "strerror", None) or str(error)).rstrip(".")
+            what = f"{why}: the run could not be closed; what fitted is kept"
             hint = f"free some space; assay report {self.folder} reads what there is"
             raise MeasureError(what, where=str(self.folder), hint=hint) from None
         shutil.rmtree(self.folder / OPEN, ignore_errors=True)

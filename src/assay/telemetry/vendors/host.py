@@ -6,6 +6,8 @@ names it in ASSAY_WATCH_PID.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,7 @@ PROMETHEUS: Mapping[str, Imported] = {
 
 STAT = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")  # proc_pid_stat(5), line "cpu"
 SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_thermal")
+EVERY_S = 0.9  # at most once a second, with room for a reader that comes a little early
 CLOCKED = 8  # cores whose clock is read: reading one may wake it
 
 
@@ -121,22 +124,28 @@ class Host:
                 "the processors' energy may not be read: chmod o+r /sys/class/powercap/intel-rapl:*/energy_uj as root"
             )
         self._before: list[int] = []
+        self._due_s = -math.inf
 
     def read(self) -> dict[str, Any]:
         """What they say now; what is not there is left out."""
-        raw = {
-            "ticks": self._ticks(),
+        raw: dict[str, Any] = {"ticks": self._ticks(), "energy_uj": self._energy()}
+        if (now_s := time.monotonic()) >= self._due_s:
+            self._due_s = now_s + EVERY_S
+            raw |= self._now_and_then()
+        return {key: value for key, value in raw.items() if value not in (None, {})}
+
+    def _now_and_then(self) -> dict[str, Any]:
+        """What says no more when it is asked ten times a second, and costs as much each time."""
+        return {
             "load": number(self.files.text(f"{self.proc}/loadavg").partition(" ")[0]),
             "memory_kib": self._memory(),
             "pressure_us": self._pressure(),
             "sectors": self._sectors(),
             "net_bytes": self._net(),
             "ib_words": self._sums(self.ports, ("port_xmit_data", "port_rcv_data", "port_xmit_wait")),
-            "energy_uj": self._energy(),
             "clock_khz": self._mean(self.clocks),
             "temp_millicelsius": max(self._numbers(self.sensors), default=None),
         }
-        return {key: value for key, value in raw.items() if value not in (None, {})}
 
     def _ticks(self) -> dict[str, int]:
         """Ticks of all processors since the last look, by what they did."""
