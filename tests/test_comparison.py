@@ -223,6 +223,32 @@ def test_allowing_what_does_not_differ_is_a_mistake():
         compare(a_run(0), new, allow=["toch"])
 
 
+def test_what_a_workload_has_measured_of_itself_makes_no_runs_unlike():
+    """The time a reference took, the peak that was found, the memory that was used: numbers, another in each run."""
+    told = [{"reference_s": 3.1 + n, "peak_memory_bytes": 10 + n, "gemm_peak_fp32": 1e9 * (1 + n)} for n in (0, 1)]
+    found = compare(*(a_run(n, environment={**ENVIRONMENT, **t}) for n, t in enumerate(told)))
+    assert found.suspects == ()
+    with pytest.raises(InputError, match="flop_per_step"):
+        compare(*(a_run(n, environment={**ENVIRONMENT, "flop_per_step": 1e12 * (n + 1)}) for n in (0, 1)))
+
+
+def sought(seed: int, edge: int, slower: float = 1.0) -> Run:
+    """A search that ended at this shape: ten samples, of which the rate says how fast the machine is."""
+    flop = 2.0 * edge**3
+    time_s = flop / 1e12 * slower * (1 + seed / 1e4) * np.ones(10)
+    case = Case(name="torch fp32 peak", kind="peak", dtype="fp32", flop=flop, shape=(edge,) * 3, note=f"of {seed}")
+    return a_run(seed, cases=(case,), series=(series(case.name, "time_s", np.arange(10.0), time_s),))
+
+
+def test_a_peak_is_judged_by_its_rate_whatever_shape_it_was_found_at():
+    old, new = turns(8)
+    old = [replace(sought(i, 512 + 256 * (i % 2)), started=run.started) for i, run in enumerate(old)]
+    new = [replace(sought(i, 1024 + 256 * (i % 3), 1.1), started=run.started) for i, run in enumerate(new)]
+    (change,) = compare(old, new).changes
+    assert (change.metric.name, change.verdict) == ("flop_per_s", "worse")
+    assert change.ratio == pytest.approx(1 / 1.1, rel=0.01)
+
+
 def test_load_and_budget_may_differ_and_kernel_and_commit_are_suspects():
     new = a_run(
         1,

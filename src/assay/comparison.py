@@ -11,13 +11,14 @@ from assay.errors import InputError
 from assay.goodput import goodput, levels
 from assay.likeness import Difference, differences, permitted
 from assay.metrics import Metric, metric
-from assay.run import Run
+from assay.run import SOUGHT, Case, Run
 from assay.series import finite
-from assay.summary import main_time, settled_at
+from assay.summary import TIME, main_time, settled_at
 
 if TYPE_CHECKING:
     from assay.series import Floats, Series
 
+RATE = "flop_per_s"
 WALL = "wall_s"  # the command as a whole, from its start to its end
 # Judged besides the time of each case; whatever else a run holds is there to be looked at.
 _JUDGED = ("ttft_s", "tpot_s", "request_s", "goodput_requests_per_s", "memory_reserved_bytes", "memory_allocated_bytes")
@@ -165,15 +166,23 @@ def _sides(pairs: Sequence[tuple[Run, Run]], metrics: Sequence[str]) -> tuple[li
 def figures_of(run: Run, metrics: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
     """(case, metric) -> figure -> its value in this run."""
     found: dict[tuple[str, str], dict[str, float]] = {}
-    kinds = {case.name: case.kind for case in run.cases}
+    cases = {case.name: case for case in run.cases}
     for case in dict.fromkeys(s.of for s in run.series):
         ranks = finite(s for s in run.series if s.of == case)
-        kind = kinds.get(case, "")
-        known = _of_samples(ranks, kind, metrics) | (_of_load(run, ranks, metrics) if kind == "request" else {})
+        known = _of_case(run, cases.get(case, Case(name=case, kind="")), ranks, metrics)
         found |= {(case, name): told for name, told in known.items()}
     if run.duration_s > 0 and (not metrics or WALL in metrics):
         found["", WALL] = {"whole": run.duration_s}
     return found
+
+
+def _of_case(run: Run, case: Case, ranks: Sequence[Series], metrics: Sequence[str]) -> dict[str, dict[str, float]]:
+    """What one case came to: metric -> figure -> value."""
+    if case.kind in SOUGHT and case.flop:  # of another shape in each run: its time says nothing, its rate does
+        times = _of_samples(ranks, case.kind, (TIME,)).get(TIME, {})
+        rates = {name: case.flop / value for name, value in times.items()}
+        return {RATE: rates} if rates and (not metrics or RATE in metrics) else {}
+    return _of_samples(ranks, case.kind, metrics) | (_of_load(run, ranks, metrics) if case.kind == "request" else {})
 
 
 def _of_samples(ranks: Sequence[Series], kind: str, metrics: Sequence[str]) -> dict[str, dict[str, float]]:

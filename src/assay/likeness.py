@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assay.errors import InputError, did_you_mean
 from assay.roles import ROLES, Role, meaning
-from assay.run import Case, Run
+from assay.run import SOUGHT, Case, Run
 
 # Settings that say how long or where it was measured, and not what.
 _HOW = frozenset({"budget_s", "folder", "done"})
@@ -49,8 +49,14 @@ def between(old: Run, new: Run) -> list[tuple[Difference, Role]]:
         role = meaning(key)
         if role == "alike" and key in ROLES and not (key in old.environment and key in new.environment):
             role = "suspect"  # one record is from before this was captured
+        if key not in ROLES and not key.isupper() and all(value is None or _number(value) for value in two):
+            role = "note"  # the command has told what it measured
         found.append((_difference(key, *two), role))
     return [(difference, role) for difference, role in found if difference.old != difference.new and role != "note"]
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _difference(key: str, old: object, new: object) -> Difference:
@@ -74,7 +80,12 @@ def both(old: Mapping[str, object], new: Mapping[str, object]) -> dict[str, tupl
 
 
 def _cases(run: Run) -> dict[str, Case]:
-    return {case.name: case for case in run.cases}
+    found = {case.name: case for case in run.cases}
+    return {name: _sought(case) if case.kind in SOUGHT else case for name, case in found.items()}
+
+
+def _sought(case: Case) -> Case:
+    return replace(case, flop=None, size_bytes=None, shape=(), note="")
 
 
 def _dtypes(run: Run) -> str:

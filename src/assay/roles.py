@@ -11,7 +11,7 @@ from typing import Literal
 Role = Literal["alike", "suspect", "note"]
 
 # Every fact once. A name in capitals is a variable of the environment; any other that is not here is a library with its
-# version, or something the command itself has told, and must be alike.
+# version, or something the command itself has told, and must be alike if it is no number: numbers are measured.
 ROLES: dict[str, Role] = {
     # the processor and its memory
     "cpu": "alike", "architecture": "alike", "sockets": "alike", "cores": "alike", "threads": "alike",
@@ -44,6 +44,8 @@ ROLES: dict[str, Role] = {
     "interpreter": "note", "python": "alike", "numpy": "alike", "blas": "alike", "thread_settings": "alike",
     "packages_digest": "suspect", "packages": "note", "code": "suspect", "git_commit": "suspect",
     "git_branch": "note", "git_dirty": "suspect", "git_changed_files": "suspect",
+    # what a workload tells of itself
+    "flop_per_step": "alike", "peak_memory_of": "note",
     # who else was there
     "accelerator_processes": "note", "busy_at_start": "note", "not_captured": "note",
     # what went on meanwhile: that decides whether a run can be trusted, not whether it is like another
@@ -85,6 +87,8 @@ def meaning(fact: str) -> Role:
     >>> meaning("kernel"), meaning("torch"), meaning("NCCL_ALGO"), meaning("git_branch")
     ('suspect', 'alike', 'alike', 'note')
     """
+    if fact.startswith("profile_rank_"):  # where a profile was written
+        return "note"
     return ROLES.get(fact) or (variable(fact) if fact.isupper() else None) or "alike"
 
 

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from assay.machine import Device
 from assay.series import Sample, Series
 
+# Kinds of cases whose shape each run looks for anew: alike by what is sought, and judged by their rate.
+SOUGHT = frozenset({"peak", "sustained"})
+PRODUCTS = frozenset({"matmul", "peak"})  # matrix products of a known shape
+
 SCHEMA = 2
 
 

@@ -173,7 +173,7 @@ def test_known_shapes_and_peak_are_measured_with_numpy_alone():
     said = lines("gemm", told)
     assert cases(said)["numpy fp32 128x128x128"]["flop"] == 2 * 128**3
     peak = cases(said)["numpy fp32 peak"]
-    assert peak["kind"] == "matmul"
+    assert peak["kind"] == "peak"
     assert all(edge % 64 == 0 and edge <= 256 for edge in peak["shape"])
     assert "operands not in cache" in peak["note"]
     (fact,) = events(said, "fact")
@@ -217,7 +217,7 @@ def test_an_accelerator_is_asked_for_every_format_and_its_operands_rotate():
 def test_an_accelerator_says_what_its_best_shape_sustains_too():
     asked = {"cases": ["torch bf16 peak *", "torch bf16 sustained *"], "options": {"step": "32", "top": "64"}}
     said = lines("gemm", asked | {"device": "cuda"}, command=(TORCH, str(PRETEND)))
-    assert {c["kind"] for c in cases(said).values()} == {"matmul", "sustained"}
+    assert {c["kind"] for c in cases(said).values()} == {"peak", "sustained"}
     assert len({tuple(c["shape"]) for c in cases(said).values()}) == 1
     assert {f["name"] for f in events(said, "fact")} == {"gemm_peak_bf16", "gemm_sustained_bf16"}
 

@@ -23,6 +23,7 @@ from assay.predict.host import Host, Rates, calibrate_host
 from assay.predict.ops import Array
 from assay.published import Checked, PublishedRow
 from assay.result import Evidence
+from assay.run import PRODUCTS
 from assay.summary import CaseSummary, summarise
 
 # Which constants an architecture class earns from end-to-end results, and how far from the prior each may plausibly
@@ -199,8 +200,8 @@ def calibrate(paths: Sequence[Path | str] | Path | str, machine: Machine | None 
     runs = [store.load(store.find(path)) for path in named]
     cases = [case for run in runs for case in summarise(run)]
     if library:
-        cases = [c for c in cases if c.kind != "matmul" or c.case.library == library]
-    if not any(case.kind == "matmul" for case in cases):
+        cases = [c for c in cases if c.kind not in PRODUCTS or c.case.library == library]
+    if not any(case.kind in PRODUCTS for case in cases):
         raise InputError(
             "none of these runs holds matrix multiplications", hint="assay measure gemm, then calibrate it"
         )
@@ -220,5 +221,5 @@ def _copied(cases: Sequence[CaseSummary], where: str) -> float | None:
 
 def _needed(cases: Sequence[CaseSummary]) -> float:
     """Without a memory run: what the matrix multiplications must have had at least."""
-    moved = (c.case.size_bytes / c.time_s for c in cases if c.case.size_bytes and c.kind == "matmul")
+    moved = (c.case.size_bytes / c.time_s for c in cases if c.case.size_bytes and c.kind in PRODUCTS)
     return max(moved, default=1e10)

@@ -43,7 +43,7 @@ def observe(
 def reached_peak(run: Run) -> str:
     """What matrix units reached in the format that training uses most, beside the datasheet; empty where none did."""
     cases = summarise(run)
-    peaks = {c.case.dtype: c.rate for c in cases if c.case.kind == "matmul" and " peak" in c.name}
+    peaks = {c.case.dtype: c.rate for c in cases if c.case.kind == "peak"}
     sustained = {c.case.dtype: c.rate for c in cases if c.case.kind == "sustained"}
     precision = next((name for name in _FORMATS if peaks.get(name)), "")
     if not (rate := peaks.get(precision)):

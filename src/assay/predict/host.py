@@ -15,6 +15,7 @@ from assay.hardware import Accelerator
 from assay.predict.fit import Fit, Observed, fit, spread_ln
 from assay.predict.ops import bytes_of, matmul
 from assay.predict.roofline import op_seconds
+from assay.run import PRODUCTS
 from assay.summary import CaseSummary
 
 NAME = "this-machine"
@@ -101,7 +102,7 @@ def calibrate_host(shapes: Sequence[CaseSummary], rates: Rates, *, runs: Sequenc
 
 def _usable(shapes: Sequence[CaseSummary]) -> list[CaseSummary]:
     """Matrix multiplications that settled on this machine's processor; of two libraries in one dtype, the fuller."""
-    settled = [s for s in shapes if s.steady and s.kind == "matmul" and s.rate and s.case.device == "cpu"]
+    settled = [s for s in shapes if s.steady and s.kind in PRODUCTS and s.rate and s.case.device == "cpu"]
     count = Counter((s.dtype, s.case.library) for s in settled)
     best = {dtype: max(count, key=lambda pair: (pair[0] == dtype, count[pair])) for dtype, _ in count}
     return [s for s in settled if best[s.dtype] == (s.dtype, s.case.library)]

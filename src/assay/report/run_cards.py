@@ -10,6 +10,7 @@ from assay.report.run_study import RunStudy, case_name
 from assay.report.run_text import around, said
 from assay.report.serving import levels, loads, served
 from assay.report.text import bare, between, capital, percent
+from assay.run import PRODUCTS
 from assay.summary import TIMES, CaseSummary, Figure
 from assay.units import show
 
@@ -72,7 +73,7 @@ def _best(study: RunStudy) -> list[Card]:
     bus = {f.case: f for f in study.figures if f.metric.name == "bus_bytes_per_s"}
     groups: dict[tuple[str, str], list[CaseSummary]] = {}
     for c in (c for c in study.cases if c.rate is not None and c.steady):
-        word = f"Fastest {c.dtype}" if c.kind == "matmul" else f"{capital(c.kind)}{' on the bus' * (c.name in bus)}"
+        word = f"Fastest {c.dtype}" if c.kind in PRODUCTS else f"{capital(c.kind)}{' on the bus' * (c.name in bus)}"
         groups.setdefault((c.rate_unit, word), []).append(c)
     found = {key: max(_largest(same), key=lambda c: _speed(c, bus)) for key, same in groups.items()}
     cards = [

@@ -15,6 +15,7 @@ from assay.report.run_study import RunStudy
 from assay.report.sections import KINDS, Figure, unit_of_case
 from assay.report.study import clean, positive
 from assay.report.text import between, listed
+from assay.run import PRODUCTS
 from assay.summary import CaseSummary
 from assay.units import show
 
@@ -59,7 +60,7 @@ def _drawn(case: CaseSummary, figures: Sequence[Figure]) -> bool:
 
 def _matmuls(study: RunStudy) -> Figure | None:
     """Rate against size; squares are joined, since a shape is a size only where all edges are alike."""
-    cases = [c for c in study.cases if c.kind == "matmul" and len(c.case.shape) == 3 and c.rate and positive(c.rate)]
+    cases = [c for c in study.cases if c.kind in PRODUCTS and len(c.case.shape) == 3 and c.rate and positive(c.rate)]
     sizes = [(c, (c.case.shape[0] * c.case.shape[1] * c.case.shape[2]) ** (1 / 3)) for c in cases]
     several = len({c.case.device for c in cases}) > 1
     points = [

@@ -149,7 +149,8 @@ def _peak(kit: Any, library: str, dtype: str, edges: tuple[int, int], budget_s: 
     if tried < min(_FEWEST, whole.size()):
         kit.warn(f"{library} {dtype}: only {tried} shapes were tried, so its peak may be higher; raise --budget")
     note = f"the best of {tried} shapes tried out of {count}; operands not in cache"
-    case = _case(kit, library, dtype, shape, device) | {"name": _peak_name(library, dtype, device), "note": note}
+    case = _case(kit, library, dtype, shape, device)
+    case |= {"name": _peak_name(library, dtype, device), "kind": "peak", "note": note}
     if device == "cpu":
         _fact(kit, "peak", case, _sampled(kit, pool, span, case, None, 0.25 * budget_s), bench.fold)
         return
