@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assay.comparison import WALL, compare, figures_of
+from assay.comparison import compare
 from assay.errors import InputError
+from assay.history import judge
+from assay.judged import WALL, demand, figures_of
 from assay.run import Case, Run
 from assay.series import series
 from assay.summary import figures
@@ -323,3 +325,30 @@ def test_contended_and_partial_runs_are_told_of():
 def test_a_side_without_runs_is_refused():
     with pytest.raises(InputError, match="no run on one side"):
         compare([], a_run(0))
+
+
+def test_a_metric_that_no_sample_has_is_refused_by_name_with_those_there_are():
+    with pytest.raises(InputError, match=r'--metric: run .* has no figure "tim_s"; did you mean "time_s"\?.*wall_s'):
+        compare(a_run(0), a_run(1), metrics=["tim_s"])
+    demand(a_run(0), ["time_s", WALL])
+
+
+def test_a_rate_that_work_and_time_come_to_can_be_judged():
+    def steps(run: Run) -> Run:
+        (time,) = run.series
+        index = np.arange(len(time.value))
+        told = (series("", "step_s", index, time.value), series("", "tokens", index, np.full(len(index), 4096.0)))
+        return replace(run, cases=(Case(name="", kind="step"),), series=told)
+
+    old, new = turns(10, 1.1)
+    found = compare([steps(r) for r in old], [steps(r) for r in new], metrics=["tokens_per_s"])
+    (change,) = found.changes
+    assert (change.metric.name, change.verdict) == ("tokens_per_s", "worse")
+    assert change.ratio == pytest.approx(1 / 1.1, rel=0.01)
+
+
+def test_a_history_is_of_one_command_and_not_of_both_sides_of_a_gate():
+    runs = [a_run(n, (1.0, 1.3)[n % 2], command=("bench", ("old", "new")[n % 2])) for n in range(20)]
+    found = judge(runs)
+    assert (found.runs, found.left_out, found.why) == (10, 10, "command")
+    assert {trend.verdict for trend in found.trends} == {"steady"}

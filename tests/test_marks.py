@@ -156,3 +156,53 @@ print(len(m['_waiting']))
 def test_a_rank_that_is_no_number_is_left_out(tmp_path):
     _, (line,) = said("emit(step=3)", tmp_path, RANK="first")
     assert "rank" not in line
+
+
+def test_who_listens_for_a_while_gives_back_what_was_before(tmp_path):
+    """`monitor()` inside `assay measure`: neither loses a mark to the other."""
+    outer, inner = tmp_path / "outer", tmp_path / "inner"
+    outer.mkdir()
+    inner.mkdir()
+    code = f"""
+emit(step=1)
+before = m['listen']({str(inner)!r})
+emit(step=2)
+m['listen'](before)
+emit(step=3)
+"""
+    done, lines = said(code, outer)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line["step"] for line in lines] == [1, 3]
+    (path,) = inner.iterdir()
+    assert [json.loads(text)["step"] for text in path.read_text().splitlines()] == [2]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "emit(info={(1, 2): 3})",
+        "d = {}; d['d'] = d; emit(d=d)",
+        "emit(n=10 ** 5000)",
+        "class T:\n    def item(self): raise TypeError\n    def __str__(self): raise TypeError\nemit(t=T())",
+    ],
+)
+def test_a_mark_that_cannot_be_written_is_left_out_and_that_is_said_once(tmp_path, odd):
+    done, lines = said(f"{odd}\n{odd}\ntime.sleep(0.8)\nemit(step=1)\nm['flush']()\nprint('alive')", tmp_path)
+    assert (done.stdout, done.stderr) == ("alive\n", "")
+    assert lines[-1]["step"] == 1
+    assert [line["event"] for line in lines[:-1]] == ["warning"]
+    assert "a mark that JSON cannot hold was left out" in lines[0]["text"]
+
+
+@pytest.mark.parametrize("odd", ["class T:\n    def item(self): raise TypeError\nemit(step=1, t=T())",
+                                 "emit(step=1, t='\\ud800')"])  # fmt: skip
+def test_odd_values_are_text(tmp_path, odd):
+    done, (line,) = said(odd, tmp_path)
+    assert (done.returncode, done.stderr, line["step"]) == (0, "", 1)
+
+
+def test_marks_that_nobody_writes_do_not_fill_the_memory(tmp_path):
+    code = "m['flush'].__globals__['FLUSH_S'] = 60\ntime.sleep(0.6)\nfor i in range(300_000): emit(step=i)\n"
+    done, lines = said(code + "print(len(m['_waiting']))", tmp_path)
+    assert int(done.stdout) <= 1 << 18
+    assert lines[-1]["step"] == 299_999

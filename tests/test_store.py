@@ -216,6 +216,59 @@ def test_an_open_run_cut_anywhere_loses_its_last_line_at_most(tmp_path_factory, 
     assert found == [s._replace(at_s=round(s.at_s, 6)) for s in some_samples(lines)]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        '{"fact": 7}',
+        '{"setting": [1]}',
+        '{"setting": null}',
+        '{"event": 7}',
+        '{"event": {"at_s": NaN, "kind": "k", "text": "t"}}',
+        '{"case": {"name": "c", "kind": "copy", "size_bytes": -1}}',
+        '{"device": []}',
+        '{"what": {}}',
+        "[" * 100_000,
+    ],
+)
+def test_an_odd_line_of_an_open_run_hides_no_other(tmp_path, odd):
+    with store.begin(a_run(0, series=(), cases=(), events=(), warnings=(), devices=()), tmp_path) as record:
+        record.say("fact", {"torch": "2.13"})
+        record.flush()
+        with (record.folder / "open" / "said.jsonl").open("a") as said:
+            said.write(odd + "\n")
+        record.say("setting", {"precision": "bf16"})
+        record.flush()
+        found = store.load(record.folder)
+    assert (found.settings["precision"], found.environment["torch"]) == ("bf16", "2.13")
+    assert (found.cases, found.devices) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "[NaN, 0, [1.0, 2.0]]",
+        "[1e300, 0, [1.0, 2.0]]",
+        '[1.0, 0, ["hot", [3]]]',
+        f"[1.0, 0, [{'9' * 400}, NaN]]",
+        '{"event": {"at_s": NaN, "kind": "gap", "text": "t"}}',
+        '{"event": {"at_s": "noon", "kind": "gap", "text": "t"}}',
+        '{"n": 3, "device": {"name": "d", "vendor": "v", "id": [1]}}',
+    ],
+)
+def test_an_odd_line_of_a_journal_hides_no_other(tmp_path, odd):
+    with store.begin(a_run(0, series=(), events=(), devices=()), tmp_path) as record:
+        journal(record.folder, 1, range(3))
+        with next((record.folder / "open").glob("telemetry-*.jsonl")).open("a") as lines:
+            lines.write(odd + "\n")
+        known = store.telemetry(record.folder)
+        found = store.load(record.folder)
+        record.compact(all=True)
+        store.load(record.close(a_run(0, series=(), events=(), devices=())))
+    assert [d.id for d in found.devices] == ["GPU-0"]
+    assert {len(s) for s in known} == {3}
+    assert [e.text for e in found.events] == ["late"]
+
+
 def test_kill_9_loses_nothing_that_was_flushed(tmp_path):
     code = f"""
 import os, runpy, signal

@@ -99,6 +99,12 @@ def test_a_unit_that_is_almost_one_gets_its_near_miss() -> None:
         parse("989 TFLOPs", "flop_per_s")
 
 
+def test_a_near_miss_is_a_unit_of_what_is_wanted() -> None:
+    with pytest.raises(InputError) as caught:
+        parse("10m", "s")
+    assert caught.value.hint == 'did you mean "ms" or "min"?'
+
+
 @pytest.mark.parametrize(
     "text", ["nan", "inf", "-inf", "1e999", "1e308 TB", "", "   ", "GB", "1 2", "--5", "+-5 W", "5.", "٣ GB"]
 )

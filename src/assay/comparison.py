@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from assay import stats
 from assay.errors import InputError
-from assay.goodput import goodput, levels
+from assay.judged import WALL, demand, figures_of
 from assay.likeness import Difference, differences, permitted
 from assay.metrics import Metric, metric
-from assay.run import SOUGHT, Case, Run
-from assay.series import finite
-from assay.summary import TIME, main_time, settled_at
+from assay.run import Run
 
-if TYPE_CHECKING:
-    from assay.series import Floats, Series
-
-RATE = "flop_per_s"
-WALL = "wall_s"  # the command as a whole, from its start to its end
-# Judged besides the time of each case; whatever else a run holds is there to be looked at.
-_JUDGED = ("ttft_s", "tpot_s", "request_s", "goodput_requests_per_s", "memory_reserved_bytes", "memory_allocated_bytes")
 # Common mode: so many figures, so many of them the same way by about the same factor, point to the machine.
 _COMMON_FEWEST, _COMMON_SHARE, _COMMON_ALIKE = 5, 0.8, 0.5
 
@@ -111,10 +102,13 @@ def compare(
             f"--allow {key}" for key in dict.fromkeys(d.key for d in unlike)
         )
         raise InputError(f"these runs are unlike: {told}", hint=hint)
+    for run in (before[0], after[0]):
+        demand(run, metrics)
     turns, pairs = _pairs(before, after)
     sides, unmatched = _sides(pairs, metrics)
     if not sides:
-        raise InputError("these runs have no figure in common", hint="measure the same cases in both")
+        what = f"of {', '.join(metrics)} " if metrics else ""
+        raise InputError(f"these runs have no figure {what}in common", hint="measure the same cases in both")
     changes = _controlled([_change(side, turns, least) for side in sides])
     common = _common(changes, suspects)
     return Comparison(
@@ -161,70 +155,6 @@ def _sides(pairs: Sequence[tuple[Run, Run]], metrics: Sequence[str]) -> tuple[li
         if positive:
             sides.append(Sides(case=case, metric=name, figures=positive))
     return sides, tuple(missing)
-
-
-def figures_of(run: Run, metrics: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
-    """(case, metric) -> figure -> its value in this run."""
-    found: dict[tuple[str, str], dict[str, float]] = {}
-    cases = {case.name: case for case in run.cases}
-    for case in dict.fromkeys(s.of for s in run.series):
-        ranks = finite(s for s in run.series if s.of == case)
-        known = _of_case(run, cases.get(case, Case(name=case, kind="")), ranks, metrics)
-        found |= {(case, name): told for name, told in known.items()}
-    if run.duration_s > 0 and (not metrics or WALL in metrics):
-        found["", WALL] = {"whole": run.duration_s}
-    return found
-
-
-def _of_case(run: Run, case: Case, ranks: Sequence[Series], metrics: Sequence[str]) -> dict[str, dict[str, float]]:
-    """What one case came to: metric -> figure -> value."""
-    if case.kind in SOUGHT and case.flop:  # of another shape in each run: its time says nothing, its rate does
-        times = _of_samples(ranks, case.kind, (TIME,)).get(TIME, {})
-        rates = {name: case.flop / value for name, value in times.items()}
-        return {RATE: rates} if rates and (not metrics or RATE in metrics) else {}
-    return _of_samples(ranks, case.kind, metrics) | (_of_load(run, ranks, metrics) if case.kind == "request" else {})
-
-
-def _of_samples(ranks: Sequence[Series], kind: str, metrics: Sequence[str]) -> dict[str, dict[str, float]]:
-    """What the samples of one case come to, from where the case had warmed up: metric -> figure -> value."""
-    begins_s, _ = settled_at(ranks, kind)
-    names = [s.metric for s in ranks]
-    wanted = metrics or [m for m in (main_time(names), *_JUDGED) if m]
-    found = {}
-    for name in dict.fromkeys(n for n in wanted if n in names):
-        parts = [s.value[(s.at_s >= begins_s) & ~s.warmup] for s in ranks if s.metric == name]
-        if told := _of_run(metric(name), [kept for kept in parts if len(kept)]):
-            found[name] = told
-    return found
-
-
-def _of_load(run: Run, ranks: Sequence[Series], metrics: Sequence[str]) -> dict[str, dict[str, float]]:
-    """What a load on a server came to, which no single request can say: one figure a run."""
-    asked = levels(run.settings)
-    told = goodput(ranks, **asked)
-    if told is None:
-        return {}
-    rates = {"requests_per_s": told.requests_per_s, "output_tokens_per_s": told.output_tokens_per_s}
-    if asked:  # ratios need a figure above nothing: where not one request was good, half of one is said to have been
-        rates["goodput_requests_per_s"] = told.goodput_requests_per_s or 0.5 / told.window_s
-    names = {s.metric for s in ranks}
-    return {n: {"whole": rate} for n, rate in rates.items() if n in (metrics or _JUDGED) and n not in names}
-
-
-def _of_run(told: Metric, ranks: Sequence[Floats]) -> dict[str, float]:
-    """The figures that can stand for a run; of times also the fast ones, which others' work disturbs least."""
-    import numpy as np
-
-    if not ranks:
-        return {}
-    if told.kind == "time":
-        folds = {"fastest": 0.0, "low": 0.1, "median": 0.5}
-        return {name: max(float(np.quantile(kept, q)) for kept in ranks) for name, q in folds.items()}
-    if told.kind == "rate":
-        return {"whole": sum(len(kept) / float(np.sum(1 / kept)) for kept in ranks if np.all(kept > 0))}
-    if told.unit == "bytes":
-        return {"whole": max(float(kept.max()) for kept in ranks)}
-    return {"median": float(np.mean([np.median(kept) for kept in ranks]))}
 
 
 def _change(side: Sides, turns: bool, least: float) -> Change:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assay import stats
-from assay.comparison import WALL, figures_of
 from assay.errors import InputError
+from assay.judged import WALL, figures_of
 from assay.likeness import differences
 from assay.metrics import Metric, metric
 from assay.run import Run
@@ -67,8 +67,8 @@ def judge(
     newest, alike, reasons = ordered[-1], list[Run](), list[str]()
     for run in ordered:
         unlike = [d for d in differences([newest], [run])[0] if d.key not in allow]
-        if unlike:
-            reasons.append(unlike[0].key)
+        if unlike or run.command[-1:] != newest.command[-1:] or run.name != newest.name:
+            reasons.append(unlike[0].key if unlike else "command")
         elif not run.partial:
             alike.append(run)
     tables = [figures_of(run, metrics) for run in alike]

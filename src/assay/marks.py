@@ -30,18 +30,19 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 FLUSH_S = 0.5  # a process that is killed loses no more than this
+_MOST = 1 << 18  # marks that wait to be written: should nobody write them, the oldest go
 
 # What a phase is called in a program -> the metric it is counted under.
 PHASES = {"input": "input_wait_s", "communication": "communication_s", "checkpoint": "checkpoint_s"}
 
 _folder = ""  # where `assay measure` listens; empty: nobody does
 _now = time.monotonic
-_waiting: deque[tuple[float, dict[str, Any]]] = deque()  # its append and popleft are safe between threads
+_waiting: deque[tuple[float, dict[str, Any]]] = deque(maxlen=_MOST)  # its append and popleft are safe between threads
 _spent: dict[str, float] = {}  # time in phases since the last emit
 _writing = threading.Lock()
 _writer: threading.Thread | None = None
 _file: Any = None
-_hooked = False
+_hooked = _complained = False
 
 
 def emit(**said: Any) -> None:
@@ -84,29 +85,42 @@ def batches(loader: Iterable[T]) -> Iterator[T]:
 
 def flush() -> None:
     """Write what was said; called every half second, and at the end."""
-    global _file  # noqa: PLW0603 - one channel a process
     with _writing:
-        text = "".join(_line(*_waiting.popleft()) for _ in range(len(_waiting)))
-        if not text or not _folder:
-            return
-        if _file is None:
-            _file = open(os.path.join(_folder, f"{os.getpid()}.jsonl"), "ab", buffering=0)  # noqa: SIM115, PTH118, PTH123
-        _file.write(text.encode())
+        _write()
+
+
+def _write() -> None:
+    global _file  # noqa: PLW0603 - one channel a process
+    text = "".join(_line(*_waiting.popleft()) for _ in range(len(_waiting)))
+    if not text or not _folder:
+        return
+    if _file is None:
+        _file = open(os.path.join(_folder, f"{os.getpid()}.jsonl"), "ab", buffering=0)  # noqa: SIM115, PTH118, PTH123
+    _file.write(text.encode())
 
 
 def _line(at: float, said: dict[str, Any]) -> str:
+    """A mark as JSON; one that JSON cannot hold is left out, which is said once: the program goes on."""
+    global _complained  # noqa: PLW0603
     said.setdefault("at", round(at, 6))
     rank = os.environ.get("RANK", "")
     if rank.isdecimal() and "rank" not in said:
         said["rank"] = int(rank)
-    return json.dumps(said, default=_plain) + "\n"
+    try:
+        return json.dumps(said, default=_plain) + "\n"
+    except Exception as error:  # whatever somebody's object does when it is written
+        if _complained:
+            return ""
+        _complained = True
+        text = f"assay.emit: a mark that JSON cannot hold was left out ({type(error).__name__}: {str(error)[:120]})"
+        return json.dumps({"event": "warning", "text": text}) + "\n"
 
 
 def _plain(value: Any) -> Any:
     """Tensors and NumPy numbers as numbers; what is none of these, as text."""
     try:
         return value.item()
-    except (AttributeError, ValueError, RuntimeError):
+    except Exception:  # anybody's object may have an item() of its own
         return str(value)
 
 
@@ -114,38 +128,57 @@ def _keep_flushing() -> None:
     global _folder  # noqa: PLW0603
     while True:
         time.sleep(FLUSH_S)
+        folder = _folder
         try:
             flush()
         except OSError:  # a full disk stops the record, never the program
-            _folder = ""
-            _waiting.clear()
-            return
+            if folder == _folder:
+                _folder = ""
+                _waiting.clear()
+                return
 
 
-def listen(folder: str) -> None:
-    """From here on what is said is written to this folder, or nowhere; `assay measure` names it in $ASSAY_EMIT."""
-    global _folder, _hooked  # noqa: PLW0603 - one channel a process
+def listen(folder: str) -> str:
+    """From here on what is said is written to this folder, or nowhere; `assay measure` names it in $ASSAY_EMIT.
+
+    Returns where it was written before: whoever listens for a while gives that back.
+    """
+    global _folder, _file, _hooked  # noqa: PLW0603 - one channel a process
     with _writing:
+        try:
+            if _spent:
+                emit(event="rest")  # of a step that was begun
+            _write()
+        except OSError:  # the disk of the one that is left is full
+            _waiting.clear()
         if _file is not None:
             _file.close()
-        _folder = folder
+        _file = None
+        before, _folder = _folder, folder
     _start()
     if not _hooked:
         _hooked = True
-        os.register_at_fork(after_in_child=_start)
+        os.register_at_fork(after_in_child=_forked)
         atexit.register(_finish)
+    return before
 
 
 def _start() -> None:
-    """In this process, and anew in each that it forks."""
-    global _writer, _file, _writing  # noqa: PLW0603
+    """Have somebody write."""
+    global _writer  # noqa: PLW0603
+    if _folder and (_writer is None or not _writer.is_alive()):
+        _writer = threading.Thread(target=_keep_flushing, name="assay-emit", daemon=True)
+        _writer.start()
+
+
+def _forked() -> None:
+    """In a process that was forked: what its parent said is its parent's to write."""
+    global _file, _writing  # noqa: PLW0603
     _writing = threading.Lock()  # the parent's may have been held as it forked
     _waiting.clear()
     _spent.clear()
     _file = None
-    if _folder and (_writer is None or not _writer.is_alive()):
-        _writer = threading.Thread(target=_keep_flushing, name="assay-emit", daemon=True)
-        _writer.start()
+    _start()
 
 
 def _finish() -> None:

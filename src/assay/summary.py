@@ -151,11 +151,12 @@ def _figure(case: str, name: str, ranks: Sequence[Series], begins_s: float, stea
     chosen = parts[int(np.argmax([f.value for f in folded]))]
     over: Callable[[list[float]], float] = _OVER.get(told.kind, max if told.unit == "bytes" else fmean)
     value, low, high = (over([getattr(f, end) for f in folded]) for end in ("value", "low", "high"))
-    sure = len(chosen) >= stats.FEWEST
+    sure = len(chosen) >= stats.FEWEST and told.unit != "bytes"  # of memory the most counts, and it has no tail
     return Figure(
         case=case, metric=told, value=value, low=low if sure else None, high=high if sure else None,
         n=sum(map(len, parts)), dropped=sum(map(len, ranks)) - sum(map(len, parts)), spread=stats.spread(chosen),
-        steady=steady, p90=stats.percentile(chosen, 0.9), p99=stats.percentile(chosen, 0.99),
+        steady=steady, p90=stats.percentile(chosen, 0.9) if told.unit != "bytes" else None,
+        p99=stats.percentile(chosen, 0.99) if told.unit != "bytes" else None,
     )  # fmt: skip
 
 

@@ -134,7 +134,7 @@ def parse(text: str | float, unit: str = "") -> float:
     if not match:
         raise InputError(f'"{_cut(text)}" is not a number with a unit', hint=f"write {_example(unit)}")
     sign, dollar, digits, expression = match.groups()
-    factor, exponents = _unit(("$" if dollar else "") + expression, text)
+    factor, exponents = _unit(("$" if dollar else "") + expression, text, dimension(unit))
     value = _finite(_float(sign + digits, text) * factor, text)
     if expression or dollar:
         found, wanted = _freeze(exponents), dimension(unit)
@@ -164,12 +164,13 @@ def show(value: float | None, unit: str = "", digits: int = 3) -> str:
     return f"{_round(scaled, digits)} {prefix}" + "/".join(_PRINTED.get(word, word) for word in unit.split("_per_"))
 
 
-def _unit(expression: str, text: str) -> tuple[float, dict[str, int]]:
+def _unit(expression: str, text: str, wanted: Dimension) -> tuple[float, dict[str, int]]:
     factor, exponents = 1.0, dict[str, int]()
-    for i, symbol in enumerate(part.strip() for part in expression.split("/")):
+    parts = [part.strip() for part in expression.split("/")]
+    for i, symbol in enumerate(parts):
         if not symbol or symbol == "1":
             continue
-        scale, base = _symbol(symbol, text)
+        scale, base = _symbol(symbol, text, wanted if len(parts) == 1 else None)
         sign = 1 if i == 0 else -1
         factor *= scale**sign
         for name, power in base.items():
@@ -177,14 +178,16 @@ def _unit(expression: str, text: str) -> tuple[float, dict[str, int]]:
     return factor, exponents
 
 
-def _symbol(written: str, text: str) -> tuple[float, dict[str, int]]:
+def _symbol(written: str, text: str, wanted: Dimension | None) -> tuple[float, dict[str, int]]:
     symbol = written.replace(" ", "")  # "M tokens" is said as often as "Mtokens"
     for length in range(min(2, len(symbol) - 1) + 1):
         prefix, rest = symbol[:length], symbol[length:]
         if rest in _SYMBOLS and prefix in _SYMBOLS[rest][2]:
             factor, base, prefixes = _SYMBOLS[rest]
             return factor * prefixes[prefix], base
-    known = {p + s for s, (_, _, prefixes) in _SYMBOLS.items() for p in prefixes}
+    known = sorted(
+        p + s for s, (_, base, prefixes) in _SYMBOLS.items() if wanted in (None, _freeze(base)) for p in prefixes
+    )
     raise InputError(f'"{text}": "{symbol}" is not a unit known here', hint=did_you_mean(symbol, known))
 
 

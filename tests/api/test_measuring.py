@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -220,8 +221,11 @@ def test_resuming_what_is_whole_or_something_else_is_refused(tmp_path):
     with pytest.raises(InputError, match="this run is whole"):
         measure("launch", out=tmp_path, resume=at(run, tmp_path))
     half = measure(python("import sys; sys.exit(1)"), out=tmp_path, vendors=())
-    with pytest.raises(InputError, match="this is a run of"):
+    with pytest.raises(InputError, match="a run of a command cannot be resumed"):
         measure("launch", out=tmp_path, resume=at(half, tmp_path))
+    other = store.save(replace(run, name="membw", partial=True), tmp_path)
+    with pytest.raises(InputError, match="this is a run of membw"):
+        measure("launch", out=tmp_path, resume=other)
 
 
 def test_kill_9_of_the_measuring_process_loses_less_than_five_seconds(tmp_path):

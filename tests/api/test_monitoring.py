@@ -13,6 +13,8 @@ from assay import marks, store
 from assay.api import monitoring
 from assay.api.measuring import measure
 from assay.api.monitoring import monitor
+from assay.errors import InputError
+from assay.run import Run
 from assay.telemetry import watching
 
 SHADOWS = ("tokenize.py", "select.py")  # names that a project may well have, and that the standard library has
@@ -95,11 +97,64 @@ def test_a_program_that_fails_gets_its_own_error_and_no_warning(tmp_path):
         raise ValueError("boom")
 
 
-def test_a_disk_that_is_full_at_the_end_does_not_reach_the_program(tmp_path, monkeypatch):
+def test_a_disk_that_is_full_at_the_end_is_a_warning_and_does_not_reach_the_program(tmp_path, monkeypatch):
     def full() -> None:
         raise OSError(28, "No space left on device")
 
-    with monitor(out=tmp_path, vendors=()) as run:
+    with pytest.warns(RuntimeWarning, match="the disk refused"), monitor(out=tmp_path, vendors=()) as run:
         monkeypatch.setattr(marks, "flush", full)
     assert marks._folder == ""
     assert not store.load(run.path).partial
+
+
+def program(tmp_path: Path, inside: str) -> tuple[str, list[Run]]:
+    """A program that says this inside of monitor(); what it said to stderr, and its runs."""
+    script = tmp_path / "train.py"
+    body = "\n    ".join(inside.splitlines())
+    runs = tmp_path / "runs"
+    script.write_text(f"import os, sys, time, assay\nwith assay.monitor(out={str(runs)!r}, vendors=()):\n    {body}\n")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    return done.stderr, [store.load(path) for path in store.list_runs(runs)]
+
+
+@pytest.mark.parametrize(("said", "stopped"), [("0", ""), ("", ""), ("3", "the program failed: SystemExit: 3")])
+def test_to_exit_is_to_fail_only_with_a_code(tmp_path, said, stopped):
+    _, (run,) = program(tmp_path, f"sys.exit({said})")
+    assert (run.partial, run.stopped) == (bool(stopped), stopped)
+
+
+def test_a_forked_child_does_not_end_the_run_of_its_parent(tmp_path):
+    inside = "if os.fork() == 0: sys.exit(0)\nos.wait()\ntime.sleep(1)\nassay.emit(step=1, step_s=0.1)"
+    err, (run,) = program(tmp_path, inside)
+    assert (err, run.partial) == ("", False)
+    assert run.duration_s > 0.9
+    assert [s.value for s in run.samples] == [0.1]
+
+
+def test_who_listened_before_listens_again_afterwards(tmp_path, monkeypatch):
+    """As under `assay measure`, or inside of another monitor(). marks.listen says who listened before."""
+    told = ["/outer"]
+
+    def listen(folder: str) -> str:
+        told.append(folder)
+        return told[-2]
+
+    monkeypatch.setattr(marks, "listen", listen)
+    with monitor(out=tmp_path, vendors=()) as run:
+        pass
+    assert told == ["/outer", str(run.path / "open" / "emit"), "/outer"]
+
+
+def test_marks_that_gave_up_are_told_of(tmp_path, monkeypatch):
+    monkeypatch.setattr(marks, "listen", lambda folder: "")
+    with pytest.warns(RuntimeWarning, match="the disk refused"), monitor(out=tmp_path, vendors=()):
+        pass
+
+
+def test_a_folder_that_is_gone_is_told_in_words(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(InputError, match="the folder in which this program runs is gone"), monitor(vendors=()):
+        pass

@@ -92,3 +92,19 @@ def test_what_is_said_of_a_run_is_completed_by_what_is_known(tmp_path):
     (usage,) = observe(path, facts=Facts(price_usd_per_s=1.0)).usage
     assert usage.mfu == pytest.approx(3.0e14 / 989.4e12, rel=0.02)
     assert observe(path, facts=Facts(peak_flop_per_s=1e15)).usage[0].mfu == pytest.approx(0.3, rel=0.02)
+
+
+def test_a_run_that_died_says_so_first(tmp_path):
+    died = a_run(partial=True, stopped="it died (exit 2): no such file", exit_code=2)
+    assert observe(kept(tmp_path, died)).verdict.startswith("it died (exit 2): no such file; 4")
+    quiet = observe(store.save(a_run(series=(), devices=(), exit_code=3), tmp_path))
+    assert quiet.verdict == "it ended with exit code 3"
+
+
+def test_a_probe_says_what_it_reached_at_best(tmp_path):
+    sizes = {"copy": 1e9, "add": 3e9}
+    probe = a_run(
+        cases=tuple(Case(name=name, kind="copy", size_bytes=size) for name, size in sizes.items()), devices=(),
+        series=tuple(series(name, "time_s", range(30), [0.1] * 30) for name in sizes),
+    )  # fmt: skip
+    assert observe(store.save(probe, tmp_path)).verdict == "add reaches 30 GB/s"

@@ -1,13 +1,18 @@
 """`assay gate`: exit 0, 1 or 3, the verdict first, and files that a CI server reads."""
 
 import json
+import shlex
+import signal
+import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from tests.telemetry.site import until
 
 from assay import store
 from assay.cli.main import main
@@ -140,6 +145,45 @@ def test_a_command_that_fails_is_exit_3_and_says_where_its_log_is(capsys, tmp_pa
     assert code == 3
     assert "failed" in err
     assert "log.txt" in err
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_gate_is_exit_130_and_says_what_is_finished(tmp_path, sign):
+    """The third run waits for good: then the first pair is whole."""
+    slow = "import os, sys, time; n = len(os.listdir(sys.argv[1])); time.sleep(600 if n > 2 else 0.1)"
+    side = [sys.executable, "-c", slow, str(tmp_path)]
+    words = ["gate", "--pairs", "5", "--out", str(tmp_path), "--together", "--", *side, "--", *side]
+    ours = [sys.executable, "-c", "from assay.cli.main import main; main()", *words]
+    with subprocess.Popen(ours, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("[1/5]"):
+                break
+        until(lambda: len(store.list_runs(tmp_path)) == 3)
+        time.sleep(1.0)
+        process.send_signal(sign)
+        err = process.stderr.read()
+    assert process.returncode == 130, err
+    assert "1 of 5 pairs are finished" in err
+    assert "failed" not in err
+    again = shlex.split(err.partition("judge them: assay ")[2].splitlines()[0])
+    with pytest.raises(SystemExit) as end:
+        main(again)
+    assert end.value.code == 3  # one pair proves nothing
+
+
+def test_a_metric_that_is_not_there_is_told_after_the_first_run(capsys, tmp_path):
+    side = [sys.executable, "-c", BENCH.format(s=0.001)]
+    words = ["gate", "--metric", "stepp_s", "--out", str(tmp_path), "--together", "--", *side, "--", *side]
+    code, _, err = assay(capsys, *words)
+    assert code == 2
+    assert '"stepp_s"; did you mean "step_s"?' in err
+    assert len(store.list_runs(tmp_path)) == 1
+
+
+def test_a_history_has_no_figure_of_a_metric_that_is_not_there(capsys, tmp_path):
+    code, _, err = assay(capsys, "gate", "--history", history(tmp_path, 1.0, 1.0), "--metric", "bogus")
+    assert code == 2
+    assert "--metric: run" in err
 
 
 @pytest.mark.parametrize(

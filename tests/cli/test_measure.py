@@ -112,6 +112,16 @@ def test_the_list_of_workloads_says_what_each_is_and_what_it_takes(capsys):
         (["launch", "--resume", "none"], "there is no run here"),
         (["launch", "--tune"], "nothing to tune"),
         (["launch", "--", "true"], "name a workload"),
+        (["launch", "--timeout", "0"], "--timeout"),
+        (["--timeout", "-1", "--", "true"], "--timeout"),
+        (["--timeout", "nan", "--", "true"], "--timeout"),
+        (["--period", "nan", "--", "true"], "--period"),
+        (["--set", "foo=1", "--", "true"], "--set is for workloads"),
+        (["--cases", "a", "--", "true"], "--cases is for workloads"),
+        (["--quick", "--", "true"], "--quick is for workloads"),
+        (["--device", "cpu", "--", "true"], "--device is for workloads"),
+        (["--ranks", "2", "--", "true"], "--ranks is for workloads"),
+        (["--budget", "3", "--", "true"], "--budget is for workloads"),
         ([], "name a workload"),
     ],
 )
@@ -184,23 +194,26 @@ def test_who_presses_ctrl_c_again_and_again_loses_nothing_either(tmp_path):
             time.sleep(0.05)
         while process.poll() is None:
             process.send_signal(signal.SIGINT)
-            time.sleep(0.05)
-        process.communicate(timeout=60)
+            time.sleep(0.03)
+        _, err = process.communicate(timeout=60)
     (path,) = store.list_runs(tmp_path / "runs")
     run = store.load(path)
-    assert run.partial
+    assert (process.returncode, run.stopped) == (130, "interrupted")
+    assert not (path / "open").exists()
+    assert f"Run: {path}" in err
     assert max(map(len, run.of("loss"))) == 12
     assert _gone(int((tmp_path / "pid").read_text()))
 
 
-def test_a_scheduler_that_asks_us_to_end_gets_the_same(tmp_path):
-    """Slurm and Kubernetes send SIGTERM: the run is closed, and nothing is left running."""
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGHUP])
+def test_a_scheduler_that_asks_us_to_end_gets_the_same(tmp_path, sign):
+    """Slurm and Kubernetes send SIGTERM, a closed terminal SIGHUP: the run is closed, and nothing is left running."""
     command = [*ASSAY, "measure", "--out", str(tmp_path), "--", "sleep", "300"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while not store.list_runs(tmp_path):
             time.sleep(0.05)
         time.sleep(1.5)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(sign)
         process.communicate(timeout=60)
     (path,) = store.list_runs(tmp_path)
     assert process.returncode == 130
@@ -234,3 +247,61 @@ def test_the_page_of_metrics_is_what_the_command_prints(capsys):
     page = Path(__file__).parents[2] / "docs" / "metrics.md"
     assert code == 0
     assert page.read_text(encoding="utf-8").endswith(out), f"assay measure --metrics --format md, into {page}"
+
+
+def test_under_nohup_a_terminal_may_close(tmp_path):
+    ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from assay.cli.main import main; main()"
+    command = [sys.executable, "-c", ignoring, "measure", "--no-sensors", "--out", str(tmp_path), "--", "sleep", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not store.list_runs(tmp_path):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert not store.load(store.list_runs(tmp_path)[0]).partial
+
+
+def test_a_terminal_that_is_gone_costs_neither_the_run_nor_a_traceback(tmp_path):
+    command = [*ASSAY, "measure", "--no-sensors", "--out", str(tmp_path), "--", sys.executable, "-c", STEPS]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=full, check=False, timeout=60)
+    assert done.returncode == 2
+    assert not store.load(store.list_runs(tmp_path)[0]).partial
+
+
+def test_an_interpreter_with_nothing_in_it_is_told_what_it_lacks(capsys, tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
+    python = str(tmp_path / "bare" / "bin" / "python")
+    runs = str(tmp_path / "runs")
+    code, _, err = assay(capsys, "measure", "gemm", "--quick", "--no-sensors", "--python", python, "--out", runs)
+    assert code == 3
+    assert "no numpy in this interpreter" in err
+    assert f"{python} -m pip install numpy torch" in err
+    assert "--cases" not in err
+    code, _, err = assay(capsys, "measure", "collective", "--ranks", "1000", "--python", python, "--out", runs)
+    assert code == 2
+    assert "several ranks need PyTorch" in err
+    assert store.list_runs(runs) == ()
+
+
+@pytest.mark.parametrize("named", [["gemm"], ["sh"], ["--", "sh"]])
+def test_a_run_of_a_command_cannot_be_resumed_and_that_is_said(capsys, tmp_path, named):
+    out = ["--no-sensors", "--silent", "--out", str(tmp_path)]
+    assay(capsys, "measure", *out, "--", "sh", "-c", "exit 3")
+    (path,) = store.list_runs(tmp_path)
+    code, _, err = assay(capsys, "measure", "--resume", str(path), "--out", str(tmp_path), *named)
+    assert code == 2
+    assert "a run of a command cannot be resumed" in err
+    assert "measure it again: assay measure -- sh -c 'exit 3'" in err
+
+
+@pytest.mark.parametrize("out", ["/elsewhere", "runs"])
+def test_a_working_directory_that_was_deleted_is_said_to_be(capsys, tmp_path, monkeypatch, out):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    code, _, err = assay(capsys, "measure", "--out", str(tmp_path) + out if out[0] == "/" else out, "--", "true")
+    monkeypatch.chdir(tmp_path)
+    assert code == 2
+    assert "the working directory was deleted; cd to a folder that exists" in err

@@ -12,6 +12,9 @@ from tests.telemetry.site import free_port, prometheus, until
 
 from assay import store
 from assay.cli.main import main
+from assay.cli.watch_import import span
+from assay.errors import InputError
+from assay.telemetry import recording
 
 ROOT = Path(__file__).parents[1]
 RECORDED = ROOT / "recorded" / "telemetry"
@@ -84,7 +87,18 @@ def test_an_exporter_serves_this_machine_until_it_is_stopped():
         (["--export", "prometheus", "--listen", "nowhere", "--vendor", "host"], 2, "HOST:PORT"),
         (["--export", "otlp", "--vendor", "host"], 2, "--endpoint"),
         (["--vendor", "nvidiaa", "--once"], 2, 'did you mean "nvidia"'),
+        (["--export", "otlp", "--endpoint", "nonsense"], 2, "--endpoint: nonsense: this is no address"),
+        (["--seconds", "nan"], 2, "--seconds"),
+        (["--seconds", "-1"], 2, "--seconds"),
+        (["--period", "nan"], 2, "--period"),
         (["--record", "x"], 2, "--vendor"),
+        (["--import", "http://127.0.0.1:9", "--last", "10q"], 2, '--last: "10q": "q" is not a unit'),
+        (["--import", "http://127.0.0.1:9", "--last=-1h"], 2, '--last: "-1h" is no length of time'),
+        (["--import", "http://127.0.0.1:9", "--last", "1e300h"], 2, '--last: "1e300h" reaches too far back'),
+        (["--import", "http://127.0.0.1:9", "--last", "100000day"], 2, "--last"),
+        (["--import", "http://127.0.0.1:9", "--from", "0001-01-01"], 2, "--from: 0001-01-01 is too early"),
+        (["--import", "http://127.0.0.1:9", "--until", "soon"], 2, "--until"),
+        (["--import", "http://127.0.0.1:9", "--from", "2024-02-01", "--until", "2024-01-01"], 2, "is not before"),
         (["--import", "http://127.0.0.1:9", "--last", "soon"], 2, "soon"),
         (["--import", "http://127.0.0.1:9", "--from", "yesterday"], 2, "is no time"),
         (["--import", "http://127.0.0.1:9", "--header", "token"], 2, "NAME:VALUE"),
@@ -94,6 +108,54 @@ def test_what_cannot_be_used_says_what_to_write(capsys, args, code, says):
     found, _, err = assay(capsys, *args)
     assert found == code
     assert says in err
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("10m", 600), ("1h30m", 5400), ("2d", 172800), ("90s", 90), ("1w", 604800), ("10 min", 600), ("1.5h", 5400)],
+)
+def test_a_length_of_time_is_read_as_prometheus_writes_it_and_as_we_do(text, seconds):
+    assert span(text) == seconds
+
+
+def test_the_time_to_stop_does_not_wait_for_a_period(capsys):
+    begin_s = time.monotonic()
+    code, out, _ = assay(capsys, "--vendor", "host", "--period", "3600", "--seconds", "0.5", "--format", "json")
+    assert code == 0
+    assert json.loads(out.splitlines()[0])["devices"]
+    assert time.monotonic() - begin_s < 30
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("\0" * 400, "longer than"),
+        ('{"vendor": "nvidia"}\n', "holds no answers"),
+        ('{"vendor": "nvidia"}\n' + "[" * 400, "longer than"),
+    ],
+)
+def test_a_recording_that_says_nothing_is_refused_at_once(capsys, monkeypatch, tmp_path, text, says):
+    monkeypatch.setattr(recording, "LONGEST", 300)
+    path = tmp_path / "raw.jsonl"
+    path.write_text(text)
+    code, _, err = assay(capsys, "--replay", str(path), "--once")
+    assert (code, says in err) == (2, True)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"at_s": 0, "raw": ' + "[" * 100_000])
+def test_a_line_of_brackets_is_no_recording(tmp_path, text):
+    path = tmp_path / "raw.jsonl"
+    path.write_text('{"vendor": "nvidia"}\n' + text + "\n" if text.startswith("{") else text + "\n")
+    with pytest.raises(InputError, match=r"recording|no answer"):
+        next(recording.opened(path)[1])
+
+
+def test_an_export_of_which_nothing_was_taken_is_exit_3(capsys):
+    code, _, err = assay(
+        capsys, "--vendor", "host", "--export", "otlp", "--endpoint", "http://127.0.0.1:9", "--seconds", "0.5"
+    )
+    assert code == 3
+    assert "pushes was taken" in err
 
 
 def test_a_server_that_cannot_be_reached_is_exit_3_and_leaves_no_run(capsys, tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -151,3 +152,43 @@ def test_an_error_of_ours_ends_it_too(tmp_path):
         ours()
     assert gone(int(Path(tmp_path / "pid").read_text()))
     assert process.exit_code is not None
+
+
+def test_a_request_to_end_that_comes_as_it_starts_leaves_nobody_behind(monkeypatch):
+    """Whoever starts a command must know its number before an interruption may reach them."""
+    started = []
+    known = child.subprocess.Popen
+
+    def interrupted(*args, **options):
+        started.append(known(*args, **options))
+        signal.raise_signal(signal.SIGINT)
+        return started[0]
+
+    monkeypatch.setattr(child.subprocess, "Popen", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), shell("sleep 300"):
+            pass
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert gone(started[0].pid)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_command_heeds_the_signals_that_we_heed():
+    code = "import signal; print(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())))"
+    with Child([sys.executable, "-c", code], os.environ) as process:
+        assert heard(process)["stdout"] == b"[]\n"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nobody tells a child that we are gone")
+def test_a_silent_command_ends_when_we_are_killed(tmp_path):
+    code = f"""
+import os, signal
+from assay.measure.child import Child
+with Child(["sleep", "300"], os.environ) as child:
+    open({str(tmp_path / "pid")!r}, "w").write(str(child.process.pid))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], check=False)
+    assert gone(int((tmp_path / "pid").read_text()))

@@ -156,6 +156,12 @@ def test_an_event_with_the_time_of_another_clock_is_of_now(at):
         {"step": 1e30, "loss": 1.0},
         {"step": 1, "rank": 1 << 31, "loss": 1.0},
         {"step": 1, "": 1.0, "case": "a\rb"},
+        {"event": "begin", "case": {"name": "c", "kind": "copy", "bytes": -1}, "number": 1, "of": 1},
+        {"event": "begin", "case": {"name": "c", "kind": "copy", "flop": -5}, "number": 1, "of": 1},
+        {"event": "begin", "case": {"name": "c", "kind": "copy", "flop": 1e40}, "number": 1, "of": 1},
+        {"event": "fact", "name": "x", "value": int("9" * 400)},
+        {"event": "fact", "name": "x", "value": {"deep": [int("9" * 400)]}},
+        {"event": "fact", "name": "x", "value": json.loads("[" * 200 + "]" * 200)},
     ],
 )
 def test_what_the_record_has_no_room_for_is_an_event_and_is_not_remembered(line):
@@ -228,3 +234,26 @@ def test_however_a_file_grows_no_line_is_lost_or_doubled(tmp_path_factory, lines
         (folder / "1.jsonl").write_bytes(whole[:cut])
         found += tail.lines()
     assert [*found, *tail.lines(final=True)] == lines
+
+
+def test_a_case_of_a_log_that_does_less_than_nothing_is_an_event():
+    heard = Heard(Kept(), 100.0)
+    heard.found([Case(name="c", kind="copy", size_bytes=-1.0), Case(name="d", kind="copy", size_bytes=8.0)], 120.0)
+    assert list(heard.cases) == ["d"]
+    assert [e.kind for e in heard.events] == ["line"]
+
+
+@pytest.mark.parametrize("line", [b"[" * 100_000, b'{"a":' * 100_000, b'{"event":"fact","name":"\xff","value":1}'])
+def test_a_line_of_marks_that_is_no_json_is_an_event(line):
+    heard = Heard(Kept(), 100.0)
+    heard.line(line, 120.0)
+    assert [e.kind for e in heard.events] == ["line"]
+
+
+@pytest.mark.parametrize("event", [{"event": "fact", "name": "n", "value": "\ud800"},
+                                   {"event": "setting", "name": "n\ud800", "value": "\ud800"},
+                                   {"event": "happened", "kind": "\ud800", "text": "\ud800"}])  # fmt: skip
+def test_half_a_letter_is_a_question_mark(event):
+    heard = listening(event)
+    assert "?" in json.dumps([heard.facts, heard.settings, [e.text for e in heard.events]])
+    json.dumps([heard.facts, heard.settings, *(e.text for e in heard.events)], ensure_ascii=False).encode()

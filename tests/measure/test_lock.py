@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextvars
 import os
 
 import pytest
 
 from assay.errors import MeasureError
-from assay.measure.lock import alone
+from assay.measure.lock import alone, for_several
 
 
 @pytest.fixture
@@ -63,4 +64,19 @@ def test_another_user_who_may_only_read_the_lock_holds_it_and_is_not_taken_for_t
 def test_where_there_is_no_place_for_a_lock_nobody_is_kept_out(tmp_path, monkeypatch):
     monkeypatch.setenv("ASSAY_LOCK", str(tmp_path / "none" / "lock"))
     with alone("first") as other:
+        assert other == ""
+
+
+def test_nobody_comes_in_between_the_measurements_of_a_gate(path):
+    def another():
+        with alone("another"):
+            pytest.fail("it came in between")
+
+    with for_several("assay gate"):
+        for _ in range(2):
+            with alone("assay measure") as other:
+                assert other == ""
+            with pytest.raises(MeasureError, match="under way: assay gate"):
+                contextvars.Context().run(another)
+    with alone("later") as other:
         assert other == ""

@@ -66,3 +66,9 @@ def test_a_group_that_caught_no_number_or_nothing_gives_nothing():
 def test_a_pattern_that_cannot_be_used_is_refused_with_the_place(pattern, what):
     with pytest.raises(InputError, match=what):
         Listener(pattern=pattern)
+
+
+def test_a_pattern_that_would_take_years_is_given_up_and_that_is_said():
+    lines = ("a" * 40 + "!\n").encode() * 3
+    (said,) = heard(lines, formats=[], pattern="(?P<loss>(a+)+)$")
+    assert said.startswith("--pattern took more than 1 s for one line, and is not tried any more: aaaa")

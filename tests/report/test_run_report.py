@@ -25,7 +25,7 @@ from assay.report.clock import clock, ticks
 from assay.report.palette import LIGHT
 from assay.report.panes import DASHES, round_ticks
 from assay.report.run_sections import run_sections
-from assay.report.run_tables import events_table, figures_table, troubles_table
+from assay.report.run_tables import events_table, figures_table, troubles_table, written
 from assay.report.run_text import said
 from assay.report.sections import Figure
 from assay.report.strips import strips
@@ -246,6 +246,11 @@ def test_events_settings_and_environment_are_there_and_what_was_not_captured() -
     assert table(text, "packages-table").count("<tr>") == 121
     assert "power cap: permission denied" in table(text, "absent-table")
     assert "governor: not told" in table(text, "absent-table")
+
+
+def test_a_number_beyond_any_float_is_shown_by_its_digits() -> None:
+    assert written("key", int("12" * 200)) == "121212121212… (400 digits)"
+    assert written("size_bytes", -int("12" * 200)).endswith("… (400 digits)")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -13,6 +15,8 @@ from assay.api.measuring import measure
 from assay.comparison import Change, Comparison, compare, reach
 from assay.errors import AssayError, InputError, MeasureError
 from assay.history import History, judge
+from assay.judged import demand
+from assay.measure.lock import for_several
 from assay.run import Run
 from assay.store.folders import safe
 
@@ -43,21 +47,41 @@ def gate(
     """
     tell = progress or (lambda _: None)
     taken: dict[bool, list[Run]] = {True: [], False: []}
-    sides = {True: (old, old_options or {}), False: (new, new_options or {})}
-    for number, first in enumerate(stats.order(pairs, seed), start=1):
-        for is_old in (first, not first):
-            what, own = sides[is_old]
-            run = measure(what, out=out, **{**options, **own})  # type: ignore[arg-type]
-            if run.partial:
-                side = "old" if is_old else "new"
-                raise MeasureError(
-                    f"the {side} one failed: {run.stopped}", hint=f"see {store.find(run.id, out)}/log.txt"
-                )
-            taken[is_old].append(run)
-        tell(f"[{number}/{pairs}] {_pair(taken[True][-1], taken[False][-1])}")
+    sides = {True: (old, {**options, **(old_options or {})}), False: (new, {**options, **(new_options or {})})}
+    try:
+        with for_several("assay gate", together=bool(options.get("together"))):
+            for number, first in enumerate(stats.order(pairs, seed), start=1):
+                for is_old in (first, not first):
+                    taken[is_old].append(_measured(*sides[is_old], is_old=is_old, out=out))
+                    demand(taken[is_old][-1], metrics)  # what is found missing after the last pair has cost hours
+                tell(f"[{number}/{pairs}] {_pair(taken[True][-1], taken[False][-1])}")
+    except KeyboardInterrupt:
+        with suppress(OSError):  # the terminal may be what has gone
+            tell(_so_far(taken, pairs, out))
+        raise
     tested = () if isinstance(old, str) and isinstance(new, str) else ("workload", "command")
     return ruling(taken[True], taken[False], allow=_present(taken, [*allow, *tested], allow), least=least,
                   tolerated=tolerated, metrics=metrics)  # fmt: skip
+
+
+def _measured(what: str | Sequence[str], options: Mapping[str, object], *, is_old: bool, out: Path | str) -> Run:
+    run = measure(what, out=out, **options)  # type: ignore[arg-type]
+    if run.stopped == "interrupted":  # by whoever started us, not by a fault of the command
+        raise KeyboardInterrupt
+    if run.partial:
+        what = f"the {'old' if is_old else 'new'} one failed: {run.stopped}"
+        raise MeasureError(what, hint=f"see {store.find(run.id, out)}/log.txt")
+    return run
+
+
+def _so_far(taken: Mapping[bool, Sequence[Run]], pairs: int, out: Path | str) -> str:
+    """What an interrupted gate leaves, and how it can still be judged."""
+    whole = list(zip(taken[True], taken[False], strict=False))
+    told = f"{len(whole)} of {pairs} pairs are finished"
+    if not whole:
+        return told
+    words = " ".join(f"--old {old.id[:8]} --new {new.id[:8]}" for old, new in whole)
+    return f"{told}, in {out}; to judge them: assay gate {words} --out {shlex.quote(str(out))}"
 
 
 def ruling(
@@ -92,6 +116,7 @@ def history(
             f"none of {len(skipped)} runs{of} can be read: {skipped[-1]}" if skipped else f"there are no runs{of} here"
         )
         raise InputError(what, where=str(root), hint="assay measure -- COMMAND keeps them in runs/")
+    demand(max(runs, key=lambda run: run.started), metrics)
     return replace(judge(runs, metrics, allow=allow, least=least), skipped=tuple(skipped))
 
 
@@ -115,7 +140,8 @@ def _rule(found: Comparison, tolerated: float) -> tuple[Outcome, str]:
         best = min(found.better, key=badness)
         return "pass", f"BETTER: {told(best)}"
     widest = max((worst_case(c) - 1 for c in found.changes), default=0.0)
-    return "pass", f"NO REGRESSION: {len(found.changes)} figures, none more than {100 * widest:.1f} % worse"
+    figures = "1 figure, not" if len(found.changes) == 1 else f"{len(found.changes)} figures, none"
+    return "pass", f"NO REGRESSION: {figures} more than {100 * widest:.1f} % worse"
 
 
 def badness(change: Change) -> float:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from assay import store
 from assay.errors import AssayError, InputError
 from assay.machine import Interpreter, Machine
-from assay.measure import command, workload
+from assay.measure import command, interrupts, workload
 from assay.measure.inventory import detect
 from assay.measure.inventory.capture import capture
 from assay.measure.inventory.discretion import arguments
@@ -52,10 +53,11 @@ def measure(
     that are here; `()` for none), `period_s` how often. `resume` is a partial run of the same workload: its finished
     cases are taken over. Raises MeasureError where nothing could be measured; what was measured before is kept.
     """
+    _possible(timeout_s, period_s)
     store.prepare(out)
     for vendor in vendors or ():
         plugins.load(vendor)
-    machine, tell = detect.host(), progress or (lambda _: None)
+    machine, tell = detect.host(), _telling(progress)
     before = _partial(resume, what) if resume is not None else None
     if before is not None:
         quick, cases, device, ranks, options = _again(before)
@@ -76,12 +78,13 @@ def measure(
         machine, interpreter, cwd=task.cwd or Path.cwd(), environ=task.environment, command=task.command
     )  # fmt: skip
     with ExitStack() as stack:
+        stack.enter_context(interrupts.heeded_once())
         other = stack.enter_context(alone(f"assay measure {task.name}", together=together))
         record = stack.enter_context(store.begin(command.opening(task, captured.environment), out))
         began_s = time.monotonic()
-        if before:
-            _take_over(record, before)
         try:
+            if before:
+                _take_over(record, before)
             with Sampler(record.folder / "open", began_s, period_s=period_s, vendors=vendors) as sampler:
                 ended = command.follow(
                     _with_marks(task, record.emit_folder), record, began_s, listen=listen, tell=tell, tee=tee,
@@ -95,6 +98,33 @@ def measure(
             raise
         record.compact(all=True)
         return store.load(record.close(_completed(run, before, other)))
+
+
+def _possible(timeout_s: float | None, period_s: float) -> None:
+    """Refuse, before anything runs, what cannot be meant."""
+    if timeout_s is not None and not timeout_s > 0:  # NaN is not above 0 either
+        hint = "write seconds, such as 600; without it the command may take as long as it likes"
+        raise InputError(f"{timeout_s:g} s is no time to run", where="--timeout", hint=hint)
+    if not 0 < period_s < math.inf:
+        raise InputError(
+            f"a period of {period_s:g} s is not possible", where="--period", hint="write seconds, such as 1"
+        )
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        what = "the working directory was deleted"
+        raise InputError(what, where="cwd", hint="cd to a folder that exists, and run this again") from None
+
+
+def _telling(progress: Progress | None) -> Progress:
+    """Progress as far as anybody can see it: a terminal that was closed must not cost the run."""
+
+    def tell(text: str) -> None:
+        if progress is not None:
+            with suppress(OSError):
+                progress(text)
+
+    return tell
 
 
 class Housekeeping:
@@ -163,6 +193,9 @@ def _interpreter_of(argv: Sequence[str]) -> Interpreter | None:
 
 def _partial(path: Path | str, what: str | Sequence[str]) -> Run:
     run = store.load(store.find(path))
+    if "command" in run.settings:
+        hint = f"measure it again: assay measure -- {run.settings['command']}"
+        raise InputError("a run of a command cannot be resumed: only it knows where it was", where=str(path), hint=hint)
     if not run.partial:
         raise InputError("this run is whole", where=str(path), hint="there is nothing to go on with; measure again")
     if run.name != what:

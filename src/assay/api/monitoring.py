@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from assay import marks
-from assay.errors import MeasureError
+from assay.errors import InputError, MeasureError
 from assay.telemetry.watching import PERIOD_S, helper
 
 _END_S = 60.0  # closing a long run means packing its samples
@@ -44,35 +44,66 @@ def monitor(
     name: str = "", *, out: Path | str = "runs", period_s: float = PERIOD_S, vendors: Sequence[str] | None = None
 ) -> Iterator[Monitored]:
     """Keep a run of what is inside: its marks, its surroundings and every sensor of this machine."""
-    settings = {
-        "name": name or Path(sys.argv[0]).stem or "program", "out": str(Path(out).resolve()), "period_s": period_s,
-        "vendors": None if vendors is None else list(vendors), "pid": os.getpid(), "command": sys.argv,
-        "python": sys.executable, "cwd": str(Path.cwd()),
-    }  # fmt: skip
+    settings = _settings(name, out, period_s, vendors)
     process = subprocess.Popen(
         helper("assay.api.monitoring", settings), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
-    folder = None
+    ours, folder, lost = os.getpid(), None, ""
     try:
         folder = _answer(process)
-        marks.listen(str(folder / "open" / "emit"))
+        before, _ = _listen(str(folder / "open" / "emit"))
         said = "the program was ended inside of monitor()"
         try:
             yield Monitored(path=folder)
             said = ""
         except BaseException as error:
-            said = f"the program failed: {type(error).__name__}: {error}"
+            said = _failed(error)
             raise
         finally:
-            for last in (marks.flush, lambda: marks.listen("")):
-                with contextlib.suppress(OSError):  # a full disk stops the record, never the program
-                    last()
-            _say(process, said)
+            heard, whole = _listen(before or "")
+            if not whole or heard == "":  # "": the thread of the marks gave up, as it does when a disk is full
+                lost = "the disk refused what the program said of itself, and the run lacks it"
+            if os.getpid() == ours:
+                _say(process, said)
     finally:
-        problem = _end(process)
-        if folder is not None and problem:
-            warnings.warn(f"assay.monitor: {problem} (run {folder.name})", RuntimeWarning, stacklevel=3)
+        if os.getpid() == ours:  # a process that the program forked comes by here too, and the run is not its own
+            problem = _end(process) or lost
+            if folder is not None and problem:
+                warnings.warn(f"assay.monitor: {problem} (run {folder.name})", RuntimeWarning, stacklevel=3)
+
+
+def _settings(name: str, out: Path | str, period_s: float, vendors: Sequence[str] | None) -> dict[str, object]:
+    try:
+        here, there = str(Path.cwd()), str(Path(out).resolve())
+    except FileNotFoundError:
+        what = "assay.monitor: the folder in which this program runs is gone"
+        raise InputError(what, hint="start the program in a folder that is there") from None
+    return {
+        "name": name or Path(sys.argv[0]).stem or "program", "out": there, "period_s": period_s,
+        "vendors": None if vendors is None else list(vendors), "pid": os.getpid(), "command": sys.argv,
+        "python": sys.executable, "cwd": here,
+    }  # fmt: skip
+
+
+def _listen(folder: str) -> tuple[str | None, bool]:
+    """From here on this folder is told; returns which was told until now, and whether it could be told everything."""
+    whole = True
+    try:
+        marks.flush()
+    except OSError:  # a full disk stops the record, never the program
+        whole = False
+    try:
+        return marks.listen(folder), whole
+    except OSError:
+        return None, False
+
+
+def _failed(error: BaseException) -> str:
+    """Why a program ended inside, in words; nothing where it ended well."""
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        return ""
+    return f"the program failed: {type(error).__name__}: {error}"
 
 
 def _answer(process: subprocess.Popen[str]) -> Path:

@@ -12,7 +12,7 @@ from assay.hardware import System
 from assay.machine import Device
 from assay.observed import NOTHING, Facts, Observation, Window
 from assay.predict import cost
-from assay.run import Run
+from assay.run import PRODUCTS, Run
 from assay.summary import summarise
 from assay.telemetry import observe as telemetry
 from assay.units import show
@@ -36,17 +36,32 @@ def observe(
         store.telemetry(path), kept.series, kept.devices, _completed(facts, known_facts(kept)),
         None if window is None else Window(begin_s=window[0], end_s=window[1]),
     )  # fmt: skip
-    reached = reached_peak(kept) if seen.verdict == NOTHING else ""
-    return replace(seen, verdict=reached or seen.verdict)
+    if kept.stopped or kept.exit_code:
+        ended = kept.stopped or f"it ended with exit code {kept.exit_code}"
+        rest = "" if seen.verdict.startswith(NOTHING) else f"; {seen.verdict}"
+        return replace(seen, verdict=ended + rest)
+    return replace(seen, verdict=reached(kept) or seen.verdict) if seen.verdict == NOTHING else seen
+
+
+def reached(run: Run) -> str:
+    """What a probe reached at best; empty where it has no rate."""
+    if peak := reached_peak(run):
+        return peak
+    rated = [c for c in summarise(run) if c.rate and c.steady]
+    best = max(rated, key=lambda c: c.rate or 0.0, default=None)
+    return f"{best.name} reaches {show(best.rate, best.rate_unit)}" if best and best.rate else ""
 
 
 def reached_peak(run: Run) -> str:
     """What matrix units reached in the format that training uses most, beside the datasheet; empty where none did."""
-    cases = summarise(run)
-    peaks = {c.case.dtype: c.rate for c in cases if c.case.kind == "peak"}
+    cases = [c for c in summarise(run) if c.rate and c.steady]
+    # Of known shapes one may be faster than what the search found, such as one that fits in cache.
+    best: dict[str, float] = {}
+    for c in (c for c in cases if c.case.kind in PRODUCTS):
+        best[c.case.dtype] = max(best.get(c.case.dtype, 0.0), c.rate or 0.0)
     sustained = {c.case.dtype: c.rate for c in cases if c.case.kind == "sustained"}
-    precision = next((name for name in _FORMATS if peaks.get(name)), "")
-    if not (rate := peaks.get(precision)):
+    precision = next((name for name in _FORMATS if best.get(name)), "")
+    if not (rate := best.get(precision)):
         return ""
     machine = _machine(run.accelerators)
     sheet = machine.accelerator.peak_flop_per_s.get(precision) if machine else None

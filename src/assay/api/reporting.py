@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from assay import store
 from assay.api.calibrating import calibrate
+from assay.api.observing import reached
 from assay.api.showing import now, run_study, tool
 from assay.api.studying import Ranked, provenance
-from assay.errors import InputError
+from assay.errors import AssayError, InputError
 from assay.files import write_text
 from assay.machine import Machine
 from assay.measure.inventory import detect
+from assay.measure.workload import typed
 from assay.predict.host import Host
 from assay.report import render, render_run
-from assay.report.study import Measured, ParityPoint, Study
+from assay.report.study import Measured, ParityPoint, RunLine, Study
 from assay.result import Result
 from assay.run import Run
-from assay.summary import summarise
+from assay.summary import TIMES, figures, summarise
 from assay.units import show
 
 _USABLE = 0.5  # typical error above which a calibration says nothing of the machine
 
 
-def report(paths: Sequence[Path | str] | Path | str, out: Path | str) -> Path:
-    """One self-contained HTML file: the pages of one run, or several runs put together with a check of the formulas."""
+def report(
+    paths: Sequence[Path | str] | Path | str, out: Path | str, *, tell: Callable[[str], None] | None = None
+) -> Path:
+    """One self-contained HTML file: the pages of one run, or several runs put together with a check of the formulas.
+
+    Of a folder of runs those that cannot be read are skipped, and `tell` hears of them; a run that was named must do.
+    """
     paths = [paths] if isinstance(paths, (str, Path)) else paths
-    folders = [folder for path in paths for folder in _run_folder(path)]
+    read = [found for path in paths for found in _read(path, tell or (lambda _: None))]
+    folders, runs = [folder for folder, _ in read], [run for _, run in read]
     if len(folders) == 1:
         write_text(Path(out), render_run(run_study(folders[0])))
         return Path(out)
-    runs = [store.load(folder) for folder in folders]
     host = None
     if any(run.name == "gemm" for run in runs):
         try:
@@ -95,8 +103,26 @@ def measured(runs: Sequence[Run], machine: Machine | None = None) -> Measured:
         ("accelerators", ", ".join(d.name for d in found.devices) or "none found"),
         ("system", f"{found.system}, {found.kernel}"),
     )
-    warnings = tuple(dict.fromkeys(warning for run in runs for warning in run.warnings))
-    return Measured(facts=facts, cases=tuple(cases), warnings=warnings)
+    warnings = dict.fromkeys(warning for run in runs for warning in run.warnings)
+    if len(runs) > 1:
+        loud = [text for text in warnings if text.startswith("contended")]
+        warnings = dict.fromkeys(text for text in warnings if text not in loud)
+        if loud:
+            crowd = sum(bool(run.environment.get("contended")) for run in runs)
+            warnings[f"{crowd} of {len(runs)} runs were contended: others used the machine meanwhile"] = None
+    lines = tuple(_line(run) for run in runs) if len(runs) > 1 else ()
+    return Measured(facts=facts, cases=tuple(cases), warnings=tuple(warnings), runs=lines)
+
+
+def _line(run: Run) -> RunLine:
+    """One run in a line."""
+    told = figures(run)
+    main = next((f for name in TIMES for f in told if f.metric.name == name), told[0] if told else None)
+    came = reached(run) or (f"{main.metric.title} {show(main.value, main.metric.unit)}" if main else "")
+    note = run.stopped or ("contended" if run.environment.get("contended") else "")
+    return RunLine(
+        name=run.name, id=run.id, started=run.started, command=shlex.join(typed(run.command)), came=came, note=note
+    )  # fmt: skip
 
 
 def parity(host: Host) -> tuple[ParityPoint, ...]:
@@ -119,11 +145,21 @@ def fit_sentence(host: Host) -> str:
     return said if host.typical_error < _USABLE else f"{said}: not usable, measure again when the machine is quiet"
 
 
-def _run_folder(path: Path | str) -> list[Path]:
-    """A run, or all runs of a folder of runs."""
+def _read(path: Path | str, tell: Callable[[str], None]) -> list[tuple[Path, Run]]:
+    """A run, or all runs of a folder of runs that can be read."""
     folder = Path(path)
-    if folder.is_dir() and not (folder / "run.json").exists():
-        inside = list(store.list_runs(folder))
-        if inside:
-            return inside
-    return [store.find(path)]
+    inside = store.list_runs(folder) if not (folder / "run.json").exists() else ()
+    if not inside:
+        found = store.find(path)
+        return [(found, store.load(found))]
+    read, why = list[tuple[Path, Run]](), ""
+    for one in inside:
+        try:
+            read.append((one, store.load(one)))
+        except AssayError as error:
+            why = f"{one.name}: {error.what}"
+            tell(f"Skipped, since it cannot be read: {why}")
+    if not read:
+        what = f"none of {len(inside)} runs can be read; {why}"
+        raise InputError(what, where=str(path), hint="assay measure -- COMMAND makes a run")
+    return read

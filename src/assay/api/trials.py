@@ -112,11 +112,16 @@ class Tuner:
 
     def go(self, waiting: Sequence[Trial]) -> None:
         """Try settings in this order, leaving out what cannot win."""
+        left_out: dict[str, int] = {}
         for number, trial in enumerate(waiting, start=1):
-            why = self.doomed(trial) or ("the time is up" if time.monotonic() > self.deadline_s else "")
-            done = replace(trial, why=why) if why else self.attempt(trial)
-            self.trials.append(done)
-            self.tell(f"[{number}/{len(waiting)}] {done.told}")
+            if why := self.doomed(trial) or ("the time is up" if time.monotonic() > self.deadline_s else ""):
+                left_out[why] = left_out.get(why, 0) + 1
+                self.trials.append(replace(trial, why=why))
+                continue
+            self.trials.append(self.attempt(trial))
+            self.tell(f"[{number}/{len(waiting)}] {self.trials[-1].told}")
+        for why, count in left_out.items():
+            self.tell(f"{count} of {len(waiting)} left out: {why}")
 
 
 def rate_of(run: Run) -> float | None:

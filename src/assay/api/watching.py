@@ -56,6 +56,8 @@ def import_prometheus(
     """What a site's Prometheus has collected from start to end (seconds since 1970), kept as a run."""
     if not start_s < end_s:
         raise InputError("the time to import ends before it begins", where="--from", hint="write --last 1h")
+    if start_s < 0:
+        raise InputError("the time to import begins before 1970", where="--from", hint="write --last 1h")
     store.prepare(out)
     work = importer.Import(url, start_s=start_s, end_s=end_s, match=match, devices=devices, headers=headers)
     head = Run(

@@ -51,12 +51,12 @@ def compare(
         ctx.exit(1)
 
 
-def rows_of(found: Comparison) -> list[Row]:
-    """A row a change."""
-    return [_row(change) for change in found.changes]
+def rows_of(found: Comparison, tolerated: float | None = None) -> list[Row]:
+    """A row a change; where so much is tolerated, what cannot be more than that is called no worse."""
+    return [_row(change, tolerated) for change in found.changes]
 
 
-def _row(c: Change) -> Row:
+def _row(c: Change, tolerated: float | None) -> Row:
     from assay.units import show
 
     more = f"; about {c.more} more pairs" if c.more and c.verdict == "cannot tell" else ""
@@ -67,7 +67,7 @@ def _row(c: Change) -> Row:
         "new": show(c.new, c.metric.unit),
         "new/old": f"{c.ratio:.3f}",
         "99 %": "unbounded" if c.low is None or c.high is None else f"{c.low:.3f} – {c.high:.3f}",
-        "verdict": c.verdict,
+        "verdict": "no worse" if tolerated is not None and c.verdict == "cannot tell" else c.verdict,
         "why": f"{c.why}{more}",
     }
 

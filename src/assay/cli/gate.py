@@ -87,7 +87,7 @@ def gate(ctx: click.Context, /, name: str | None, history: str | None, fmt: str,
 
     say(ruling.line)
     data = {"outcome": ruling.outcome, "line": ruling.line, "tolerated": ruling.tolerated, **encode(found)}
-    emit(rows_of(found), fmt, title=ruling.line, data=data)
+    emit(rows_of(found, ruling.tolerated if ruling.outcome == "pass" else None), fmt, title=ruling.line, data=data)
     close(found)
     write(ruling.line, found, options)
     newest = found.new[-1]
@@ -171,7 +171,7 @@ def _next(ruling: Ruling, newest: Path, *, measured: bool) -> str:
         pairs = max(c.pairs for c in found.changes)
         again = f"with --pairs {pairs + more}" if measured else f"with {more} more runs a side, taken in turns"
         return f"the same {again}, or on a quieter machine"
-    return f"assay gate --history {shlex.quote(str(newest.parent))}, once there are more runs"
+    return f"assay report {shlex.quote(str(newest))}, for all that is known of the newest run"
 
 
 def write(line: str, found: Comparison | History, options: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -84,19 +85,27 @@ def main(args: list[str] | None = None) -> None:
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123 — open until the end
         getattr(getattr(sys, name), "reconfigure", lambda **_: None)(errors="replace")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's request to end is our Ctrl-C
+    for sign in (signal.SIGTERM, signal.SIGHUP):  # a scheduler's request to end, or a terminal's, is our Ctrl-C
+        if signal.getsignal(sign) is not signal.SIG_IGN:  # under nohup the end of the terminal is not ours
+            signal.signal(sign, signal.default_int_handler)
     try:
         code = root.main(args=args, prog_name="assay", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except AssayError as error:
-        click.echo(f"Error: {error}", err=True)
+        _complain(f"Error: {error}")
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+        _complain("Interrupted.")
         sys.exit(130)
     except OSError as error:  # a full disk, a folder that is not ours: the user's machine, not our bug
-        click.echo(f"Error: {error.filename or 'file system'}: {error.strerror or error}", err=True)
+        _complain(f"Error: {error.filename or 'file system'}: {error.strerror or error}")
         sys.exit(2)
+
+
+def _complain(text: str) -> None:
+    """One line on stderr; a terminal that was closed has nobody to read it."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from assay.cli.commands import TakesCommands, command_of
 from assay.cli.output import emit, format_option, say
@@ -74,8 +75,12 @@ def measure(
         return run_tune(name, options, fmt)
     if options.pop("probes"):
         raise click.UsageError("--probes are what --tune predicts from: assay measure train-step --tune --probes RUN")
+    if command is not None:
+        _refuse(ctx)
     from assay.api.measuring import measure as run_it
+    from assay.measure import interrupts
 
+    interrupts.once()  # until we end: who presses Ctrl-C again and again is told where the run lies, too
     options["options"] = settings_of(options.pop("settings"))
     options["formats"] = options["formats"] or None
     silent = options.pop("silent")
@@ -86,6 +91,21 @@ def measure(
     )
     _answer(ctx, run, options["out"], fmt)
     return None
+
+
+# Options that a workload heeds, and a command of the user's own would not.
+_OF_WORKLOADS = {
+    "python": "--python", "budget_s": "--budget", "quick": "--quick", "cases": "--cases", "settings": "--set",
+    "device": "--device", "ranks": "--ranks", "folder": "--folder",
+}  # fmt: skip
+
+
+def _refuse(ctx: click.Context) -> None:
+    for key, word in _OF_WORKLOADS.items():
+        if ctx.get_parameter_source(key) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{word} is for workloads that come with Assay; what a command needs stands after --"
+            )
 
 
 def settings_of(pairs: tuple[str, ...]) -> dict[str, str]:

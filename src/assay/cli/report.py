@@ -18,12 +18,12 @@ from assay.cli.output import say
 def report(paths: tuple[Path, ...], out: Path) -> None:
     """One self-contained HTML file from runs.
 
-    PATH is a run (a folder under ./runs, or its id) or a folder that holds runs. The file asks nothing of any network
-    and can be read with JavaScript off.
+    PATH is a run (a folder under ./runs, or its id) or a folder that holds runs; of those the ones that cannot be read
+    are skipped and named. The file asks nothing of any network and can be read with JavaScript off.
     """
     from assay import api
     from assay.units import show
 
-    written = api.report(paths, out)
+    written = api.report(paths, out, tell=say)
     click.echo(f"{written}  {show(written.stat().st_size, 'bytes')}")
     say(f"Next: open {written} in a browser, or send it: nothing outside the file is needed.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -17,14 +18,28 @@ if TYPE_CHECKING:
     from assay.telemetry.reading import Snapshot
 
 
+class Seconds(click.FloatRange):
+    """A number of seconds; "nan" lies in no range, and click takes it for one that does."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """A finite number within the range."""
+        found: float = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is not a finite number of seconds", param, ctx)
+        return found
+
+
 @click.command()
-@click.option("--period", "period_s", type=click.FloatRange(0.02, 3600), default=1.0, show_default=True,
+@click.option("--period", "period_s", type=Seconds(0.02, 3600), default=1.0, show_default=True,
               help="Seconds between readings.")  # fmt: skip
 @click.option(
     "--vendor", "vendors", multiple=True, help="Read these plug-ins only, such as nvidia or host; repeatable."
 )
 @click.option("--once", is_flag=True, help="One look, and out.")
-@click.option("--seconds", type=float, help="Stop after this long; default: until Ctrl-C.")
+@click.option("--seconds", type=Seconds(min=0, min_open=True),
+              help="Stop this long after the first answer; default: at Ctrl-C.")  # fmt: skip
 @click.option(
     "--export", type=click.Choice(["prometheus", "otlp"]), help="Serve /metrics here, or push over OTLP/HTTP."
 )
@@ -58,33 +73,48 @@ def watch(ctx: click.Context, /, **options: Any) -> None:
     import os
 
     if options["replay"]:
+        _holds_answers(options["replay"])
         os.environ["ASSAY_REPLAY"] = str(options["replay"].resolve())
         options["vendors"] = ("replay",)
     if options["source"]:
-        return _import(options)
+        from assay.cli.watch_import import import_history
+
+        return import_history(options)
     if options["record"]:
         return _record(options)
     from assay.api.watching import watch as open_watch
+    from assay.cli.watch_export import exporter
+
+    send_to = exporter(options) if options["export"] else None  # a wrong address is told before any sensor is asked
 
     with open_watch(period_s=options["period_s"], vendors=options["vendors"] or None) as seen:
-        _first(seen)
+        _first(seen, options["seconds"] or math.inf)
         if options["once"]:
             snapshot = seen.latest()
             assert snapshot is not None
             emit(rows_of(snapshot), options["fmt"], title=f"{snapshot.host}, now", data=data_of(snapshot))
             say("Next: assay watch, or assay measure -- COMMAND")
-        elif options["export"]:
-            _export(seen, options)
+        elif send_to is not None:
+            send_to(seen, lambda show: _turns(seen, options, show))
         else:
             _live(seen, options)
     return None
 
 
+def _holds_answers(path: Path) -> None:
+    """A recording without answers would be waited for in vain."""
+    from assay.errors import InputError
+    from assay.telemetry.recording import HINT, opened
+
+    if next(opened(path)[1], None) is None:
+        raise InputError("this recording holds no answers", where=str(path), hint=HINT)
+
+
 _FIRST_S, _ENDED_S = 35.0, 4.0  # an SDK may take its time to start; one that has ended will not come
 
 
-def _first(seen: Watch) -> None:
-    """Wait for a first round; a machine that shows nothing is told at once."""
+def _first(seen: Watch, seconds: float) -> None:
+    """Wait for a first round, and at most `seconds` for a second; a machine that shows nothing is told at once."""
     from assay.errors import MeasureError
 
     begin_s, told = time.monotonic(), list[str]()
@@ -93,7 +123,7 @@ def _first(seen: Watch) -> None:
             told.append(event.text)
             say(event.text)
         if seen.latest() is not None:
-            time.sleep(seen.latest.period_s + 0.2)  # shares and rates need a second round
+            time.sleep(min(seen.latest.period_s + 0.2, seconds))  # shares and rates need a second round
             seen.turn()
             return
         time.sleep(0.05)
@@ -117,106 +147,20 @@ def _live(seen: Watch, options: dict[str, Any]) -> None:
 
 
 def _turns(seen: Watch, options: dict[str, Any], show: Any) -> None:
-    end_s = time.monotonic() + (options["seconds"] or float("inf"))
+    """Show each round until the time is over, or somebody ends it."""
+    end_s = time.monotonic() + (options["seconds"] or math.inf)
     try:
-        while time.monotonic() < end_s:
-            time.sleep(min(options["period_s"], max(0.0, end_s - time.monotonic())))
-            seen.turn()
+        while True:
             snapshot = seen.latest()
             if snapshot is not None:
                 show(snapshot)
+            left_s = end_s - time.monotonic()
+            if left_s <= 0:
+                return
+            time.sleep(min(options["period_s"], left_s))
+            seen.turn()
     except KeyboardInterrupt:
         return
-
-
-def _export(seen: Watch, options: dict[str, Any]) -> None:
-    if options["export"] == "otlp":
-        return _push(seen, options)
-    from assay.telemetry.exporter import serve
-
-    host, _, port = options["listen"].rpartition(":")
-    if not port.isdecimal():
-        raise click.UsageError("--listen wants HOST:PORT, such as 127.0.0.1:9400")
-    with serve(seen.latest, host=host or "127.0.0.1", port=int(port), names=options["names"]) as server:
-        say(f"Serving {server.url} ({options['names']} names); Ctrl-C ends it")
-        _turns(seen, options, lambda _: None)
-    return None
-
-
-def _push(seen: Watch, options: dict[str, Any]) -> None:
-    from assay.errors import AssayError
-    from assay.telemetry.otlp import Starts, push
-
-    if not options["endpoint"]:
-        raise click.UsageError("--export otlp wants --endpoint, such as http://127.0.0.1:4318/v1/metrics")
-    starts, told, headers = Starts(), set[str](), headers_of(options["headers"])
-
-    def send(snapshot: Snapshot) -> None:
-        try:
-            problem = push(snapshot, options["endpoint"], starts, headers=headers)
-        except AssayError as error:
-            problem = str(error)
-        if problem and problem not in told:
-            told.add(problem)
-            say(f"Warning: {problem}")
-
-    say(f"Pushing to {options['endpoint']}; Ctrl-C ends it")
-    _turns(seen, options, send)
-
-
-def _import(options: dict[str, Any]) -> None:
-    from assay.api.watching import import_prometheus
-    from assay.store import find
-
-    end_s = _moment(options["end"]) if options["end"] else time.time()
-    start_s = _moment(options["begin"]) if options["begin"] else end_s - _span(options["last"])
-    run = import_prometheus(
-        options["source"], start_s=start_s, end_s=end_s, match=options["match"], headers=headers_of(options["headers"]),
-        out=options["out"],
-    )  # fmt: skip
-    path = find(run.id, options["out"])
-    rows: list[Row] = [
-        {"device": d.id, "name": d.name, "vendor": d.vendor, "partition": d.partition} for d in run.devices
-    ]
-    emit(rows, options["fmt"], title=f"Imported from {options['source']}", data={"run": str(path), "devices": rows})
-    for warning in run.warnings:
-        say(f"Note: {warning}")
-    say(f"Run: {path}")
-    say(f"Next: assay report {path}")
-
-
-def _moment(text: str) -> float:
-    from datetime import UTC, datetime
-
-    from assay.errors import InputError
-
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        hint = "write it as 2026-11-26T10:00 or 2026-11-26T10:00+01:00"
-        raise InputError(f'"{text}" is no time', where="--from", hint=hint) from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-
-
-def _span(text: str) -> float:
-    from assay.units import parse
-
-    return parse(text, "s")
-
-
-def headers_of(pairs: tuple[str, ...]) -> dict[str, str]:
-    """NAME:VALUE pairs as a table."""
-    from assay.errors import InputError
-
-    found = {}
-    for pair in pairs:
-        name, mark, value = pair.partition(":")
-        if not mark or not name.strip():
-            raise InputError(
-                "a header is NAME:VALUE", where="--header", hint='write --header "Authorization: Bearer …"'
-            )
-        found[name.strip()] = value.strip()
-    return found
 
 
 def _record(options: dict[str, Any]) -> None:

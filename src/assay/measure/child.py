@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from assay.errors import MeasureError
+from assay.measure.interrupts import SIGNS
 
 Stream = Literal["stdout", "stderr", "tick"]
 
@@ -22,6 +26,7 @@ _GRACE_S = 5.0  # between one request to end and the next, harder one
 _LINGER_S = 0.5  # after its end, for output that somebody it started still holds open
 _PIECE = 1 << 16
 _LAST_WORDS = 4000
+_PR_SET_PDEATHSIG = 1
 
 
 class Child:
@@ -36,18 +41,33 @@ class Child:
         self._last: deque[bytes] = deque(maxlen=8)  # of what it said on stderr
 
     def __enter__(self) -> Child:
+        # A request to end that comes while it starts waits until we know whom to end.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNS)
+        try:
+            self._start(_becoming(before))
+        except BaseException:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            raise
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def _start(self, become: Callable[[], None]) -> None:
         try:
             # Its own session: Ctrl-C reaches us alone, and we stop the child with all it has started.
             self.process = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 env=dict(self.environment), start_new_session=True, cwd=self.cwd, bufsize=0,
+                preexec_fn=become,  # noqa: PLW1509 - it takes no lock
             )  # fmt: skip
         except OSError as error:
             what = f"cannot be started: {error.strerror}"
             raise MeasureError(what, where=self.command[0], hint="is it spelled right, and on the PATH?") from None
         except ValueError as error:  # a NUL in an argument
             raise MeasureError(f"cannot be started: {error}", where=self.command[0]) from None
-        return self
 
     def __exit__(self, *exc: object) -> None:
         self.end()
@@ -155,6 +175,31 @@ class Child:
                 got = [os.read(key.fd, _PIECE) for key, _ in selector.select(0.05)] if pipes else []
             if not any(got):
                 time.sleep(0.01)
+
+
+def _becoming(mask: set[int | signal.Signals]) -> Callable[[], None]:
+    """What a child does between fork and exec: little, for other threads of ours may have held any lock.
+
+    It heeds signals as we did, and on Linux it is asked to end when we are killed. That reaches the command itself;
+    what it has started is its own to end, as launchers do.
+    """
+    prctl = _prctl()  # looked up here: the child must not
+
+    def become() -> None:
+        if prctl is not None:
+            prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    return become
+
+
+@cache
+def _prctl() -> Any:
+    if not sys.platform.startswith("linux"):
+        return None
+    with contextlib.suppress(OSError, AttributeError):
+        return ctypes.CDLL(None).prctl
+    return None
 
 
 def _signal(group: int, sign: signal.Signals) -> None:

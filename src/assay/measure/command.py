@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from assay.errors import InputError, MeasureError, OutOfMemory
+from assay.measure import interrupts
 from assay.measure.child import TICK_S, Child, Stream
 from assay.measure.found import Said
 from assay.measure.heard import Heard, Sink
@@ -100,12 +101,13 @@ def follow(
     heard = Heard(record, began_s, tell)
     turn = _Turn(record, heard, Tail(record.emit_folder), listen, tee)
     with Child(task.command, task.environment, timeout_s=task.timeout_s, cwd=task.cwd) as child:
-        each_s(child.process.pid)
         try:
+            each_s(child.process.pid)
             for stream, piece in child.pieces():
                 turn.take(stream, piece)
                 if turn.due():
                     each_s(child.process.pid)
+            interrupts.deafen()
         except KeyboardInterrupt:
             child.stopped = "interrupted"
             child.end()
@@ -265,7 +267,7 @@ def _nothing(ended: Ended, task: Task) -> None:
     if ended.exit_code == _REFUSED:
         why = re.split(r"exit \d+\): | \| ", ended.stopped)[-1]
         raise InputError(why, where=task.name, hint="assay measure --list names its options")
-    if not ended.stopped and not heard.cases:
+    if not ended.stopped and not heard.cases and task.settings.get("cases") != "all":
         raise InputError(
             "no case matches", where="--cases", hint="a glob such as 'numpy fp32 *'; without it all are measured"
         )
@@ -273,4 +275,7 @@ def _nothing(ended: Ended, task: Task) -> None:
     if memory:
         raise OutOfMemory(memory, where=path, hint="try less at a time, such as --set micro_batch=1")
     reason = ended.stopped or "; ".join([*heard.short[:1], *heard.warnings[:2]])
-    raise MeasureError(f"nothing was measured: {reason}", where=path, hint="see assay doctor, or raise --budget")
+    hint = "see assay doctor, or raise --budget"
+    if not ended.stopped and not heard.cases:  # not one case could be begun: what they need is not there
+        hint = f"{path} -m pip install numpy torch; or name another interpreter with --python"
+    raise MeasureError(f"nothing was measured: {reason or 'no case could be begun'}", where=path, hint=hint)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from assay.measure.found import KEPT_AS_IS, Said, not_finite
 from assay.measure.lines import loaded
-from assay.measure.marked import case_of, checked, in_reach, writable
+from assay.measure.marked import case_of, checked, in_reach, readable, writable
 from assay.run import Case, Event
 from assay.series import Sample
 
@@ -67,7 +67,7 @@ class Heard:
         by_step: dict[tuple[str, int | None, int], dict[str, list[float]]] = {}
         for one in found:
             if isinstance(one, Case):
-                self._case(one)
+                self._case_found(one, now_s)
             elif isinstance(one, str):
                 self.warn(one)
             else:
@@ -77,6 +77,12 @@ class Heard:
                 self._take(values, now_s - self.began_s, case, step, rank, warmup=False)
             except ValueError as error:
                 self._not_clear(values, error, now_s)
+
+    def _case_found(self, case: Case, now_s: float) -> None:
+        try:
+            self._case(readable(case))
+        except ValueError as error:
+            self._not_clear({"case": case.name}, error, now_s)
 
     def warn(self, text: str) -> None:
         """A warning, said once."""
@@ -189,7 +195,8 @@ class Heard:
         self.warn(str(said["text"]))
 
     def _fact(self, said: Mapping[str, Any], now_s: float) -> None:
-        self.facts[str(said["name"])] = writable(said["value"])
+        writable(said["value"])
+        self.facts[str(said["name"])] = said["value"]
         self.sink.say("fact", {str(said["name"]): said["value"]})
 
     def _setting(self, said: Mapping[str, Any], now_s: float) -> None:
@@ -209,6 +216,9 @@ class Heard:
     def _not_clear(self, line: str | bytes | Mapping[str, Any], error: Exception, now_s: float) -> None:
         self._not_understood += 1
         if self._not_understood <= _MOST_NOT_UNDERSTOOD:
-            text = json.dumps(line) if isinstance(line, Mapping) else line
+            try:
+                text = json.dumps(line) if isinstance(line, Mapping) else line
+            except (ValueError, RecursionError):
+                text = "…"
             text = text.decode(errors="replace") if isinstance(text, bytes) else text
             self.happened("line", f"line not understood ({error}): {text[:120]}", now_s)

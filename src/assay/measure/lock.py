@@ -8,9 +8,12 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from assay.errors import MeasureError
+
+_OUTER: ContextVar[str | None] = ContextVar("_OUTER", default=None)  # set while several measurements hold it as one
 
 
 def lock_path() -> Path:
@@ -25,6 +28,9 @@ def alone(what: str, *, together: bool = False) -> Iterator[str]:
     MeasureError names the measurement that is under way. The lock goes with the process, however it ends. The one that
     came first is not told of a second: only that one can be marked.
     """
+    if (outer := _OUTER.get()) is not None:
+        yield outer
+        return
     path = lock_path()
     handle = _opened(path)
     if handle is None:  # no place for a lock: nobody can be kept out
@@ -48,6 +54,17 @@ def alone(what: str, *, together: bool = False) -> Iterator[str]:
             _write(handle, "")  # or the next, who may not be allowed to write here, would be taken for this one
     finally:
         os.close(handle)
+
+
+@contextmanager
+def for_several(what: str, *, together: bool = False) -> Iterator[None]:
+    """Hold the machine over several measurements, so that nobody comes in between two of them."""
+    with alone(what, together=together) as other:
+        token = _OUTER.set(other)
+        try:
+            yield
+        finally:
+            _OUTER.reset(token)
 
 
 def _opened(path: Path) -> int | None:

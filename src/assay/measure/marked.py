@@ -6,12 +6,13 @@ ValueError, before anything of it is remembered.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from assay.codec import decode, encode
+from assay.errors import InputError
 from assay.hardware import DTYPES
 from assay.measure.lines import RANK, parsed
 from assay.run import Case
@@ -23,6 +24,7 @@ EVENTS = frozenset({
 _KEYS = ('"event"', '"warmup"', '"at"')
 _NAME = re.compile(r"[^\x00-\x1f]{0,500}")  # of a case or a metric
 _MOST_STEP, _MOST_RANK = 1 << 53, 1 << 31
+_DEEPEST = 50  # lists within lists; Python itself gives up at some hundreds
 
 
 def mark(text: str) -> dict[str, Any] | None:
@@ -64,29 +66,44 @@ def in_reach(step: int | None, rank: int) -> None:
         raise ValueError("no rank is so large")
 
 
-def writable(value: object) -> object:
-    """A fact's value, if a JSON file can hold it: NaN and infinity cannot stand there."""
-    json.dumps(value, allow_nan=False)
-    return value
+def writable(value: object, deep: int = 0) -> None:
+    """Refuse a fact that no file could hold or no reader show: its numbers and its lists have an end."""
+    if deep > _DEEPEST:
+        raise ValueError("nested too deep")
+    if isinstance(value, (int, float)) and not math.isfinite(value):  # OverflowError where it is beyond any float
+        raise ValueError(f"no number: {value}")
+    inside = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    for one in inside:
+        writable(one, deep + 1)
 
 
 def case_of(told: Mapping[str, Any]) -> Case:
-    """A case as a program tells it."""
+    """A case as a program tells it, if it can be read again."""
     dtype = str(told.get("dtype") or "")
     if dtype and dtype not in DTYPES:
         raise ValueError(f"dtype {dtype}")
-    return Case(
-        name=checked(str(told["name"])),
-        kind=str(told["kind"]),
-        dtype=dtype,
-        flop=_amount(told.get("flop")),
-        size_bytes=_amount(told.get("bytes")),
-        shape=tuple(int(n) for n in told.get("shape") or ()),
-        library=str(told.get("library") or ""),
-        device=str(told.get("device") or "cpu"),
-        threads=None if told.get("threads") is None else int(told["threads"]),
-        note=str(told.get("note") or ""),
+    return readable(
+        Case(
+            name=checked(str(told["name"])),
+            kind=str(told["kind"]),
+            dtype=dtype,
+            flop=_amount(told.get("flop")),
+            size_bytes=_amount(told.get("bytes")),
+            shape=tuple(int(n) for n in told.get("shape") or ()),
+            library=str(told.get("library") or ""),
+            device=str(told.get("device") or "cpu"),
+            threads=None if told.get("threads") is None else int(told["threads"]),
+            note=str(told.get("note") or ""),
+        )
     )
+
+
+def readable(case: Case) -> Case:
+    """A case, if the store will read it: nothing does less than no work."""
+    try:
+        return decode(encode(case), Case)
+    except InputError as error:
+        raise ValueError(error.what) from None
 
 
 def _amount(value: Any) -> float | None:

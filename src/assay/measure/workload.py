@@ -97,6 +97,9 @@ def task(
         "last_cache_bytes": cpu.last_cache_bytes, "folder": str(where) if where else None, "device": device,
         "options": given, "done": list(done),
     }  # fmt: skip
+    if ranks > 1 and any(f.name == "torch" and f.status == "absent" for f in interpreter.frameworks):
+        hint = f"{interpreter.path} -m pip install torch, or name an interpreter that has it with --python"
+        raise InputError("several ranks need PyTorch, which this interpreter lacks", where=interpreter.path, hint=hint)
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)) if ranks > 1 else ()
     shown = {
         "budget_s": f"{budget}", "quick": "yes" if quick else "no", "cases": "\n".join(cases) or "all",

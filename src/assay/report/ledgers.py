@@ -6,11 +6,20 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from assay.published import Checked
-from assay.report.study import ParityPoint, Provenance, Refusal
+from assay.report.study import ParityPoint, Provenance, Refusal, RunLine
 from assay.report.table import Cell, Column, Table, figures, ranged
 from assay.report.text import percent
 from assay.summary import CaseSummary
 from assay.units import show, suffix, unit_of
+
+
+def runs_table(runs: Sequence[RunLine]) -> Table:
+    """Several runs, one a row, in the order they were made."""
+    heads = ("Run", "Started", "Command", "What came of it", "Note")
+    rows = [(Cell(f"{r.name} {r.id[:8]}"), Cell(r.started[:19].replace("T", " ")), Cell(r.command), Cell(r.came),
+             Cell(r.note, tone="bad" if r.note else "")) for r in runs]  # fmt: skip
+    columns = tuple(Column(head, head.lower().replace(" ", "_")) for head in heads)
+    return Table(id="runs-table", caption="The runs", columns=columns, rows=tuple(rows))
 
 
 def measured_table(cases: Sequence[CaseSummary], id: str) -> Table:  # noqa: A002

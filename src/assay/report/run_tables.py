@@ -165,7 +165,10 @@ def written(name: str, value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, (int, float)):
         unit = suffix(name)
-        return show(float(value), unit) if unit else f"{value:.10g}"
+        try:
+            return show(float(value), unit) if unit else f"{value:.10g}"
+        except OverflowError:  # a whole number beyond any float, such as a key
+            return f"{str(value)[:12]}… ({len(str(abs(int(value))))} digits)"
     if isinstance(value, (list, tuple)):
         shown = [written(name, v) for v in value[:_LISTS]]
         more = f", and {len(value) - _LISTS} more" if len(value) > _LISTS else ""

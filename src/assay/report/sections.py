@@ -118,6 +118,7 @@ def _machine(machine: Measured | None) -> Section | None:
         title="This machine",
         lead=lead,
         figures=tuple(figures),
+        tables=(ledgers.runs_table(machine.runs),) if machine.runs else (),
         pairs=machine.facts,
         warnings=machine.warnings,
     )

@@ -59,6 +59,18 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunLine:
+    """One of several runs in a line: what it was, and what came of it in a few words."""
+
+    name: str
+    id: str
+    started: str
+    command: str
+    came: str
+    note: str = ""  # why it should be taken with care
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """What was measured: on which machine, every case's figures, and what was odd."""
 
@@ -66,6 +78,7 @@ class Measured:
     facts: tuple[tuple[str, str], ...] = ()  # ("processor", "2 × x86-64, AVX2"), …
     cases: tuple[CaseSummary, ...] = ()
     warnings: tuple[str, ...] = ()
+    runs: tuple[RunLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

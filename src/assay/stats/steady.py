@@ -39,6 +39,7 @@ def _mser(data: Array) -> int:
     """The cut with the least Σ(y - mean)²/n² of what is left; all cuts at once through cumulative sums."""
     import numpy as np
 
+    data = data / (float(np.abs(data).max()) or 1.0)  # whatever the unit, squares stay within what a float holds
     n = np.arange(len(data), 0, -1)
     total = np.cumsum(data[::-1])[::-1]
     square = np.cumsum((data**2)[::-1])[::-1]

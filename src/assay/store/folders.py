@@ -8,6 +8,7 @@ from pathlib import Path
 
 from assay.errors import AssayError, InputError
 
+_SUCH = "name a folder that assay measure made, such as runs/20261126T021400Z-gemm-1a2b3c4d"
 HEAD, SAMPLES, LOG, TELEMETRY, OPEN = "run.json", "samples.parquet", "log.txt", "telemetry", "open"
 
 
@@ -49,7 +50,8 @@ def folder_of(path: Path | str) -> Path:
     path = Path(path)
     folder = path.parent if path.name == HEAD else path
     if not folder.is_dir() or not (folder / HEAD).is_file():
-        hint = "name a folder that assay measure made, such as runs/20261126T021400Z-gemm-1a2b3c4d"
+        below = [str(p) for p in sorted(path.iterdir()) if list_runs(p)] if path.is_dir() else []
+        hint = f"there are runs in {', '.join(below[:4])}" if below else _SUCH
         raise InputError("there is no run here", where=str(path), hint=hint)
     return folder
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from assay.codec import decode, read_json
 from assay.errors import InputError
@@ -15,6 +17,8 @@ from assay.run import SCHEMA, Case, Event, Run
 from assay.store import samples
 from assay.store.folders import HEAD, OPEN, SAMPLES, folder_of
 from assay.store.telemetry import journals, read_journal
+
+T = TypeVar("T")
 
 SAID = "said.jsonl"
 # The two tables whose keys anybody may choose go round the codec, for which a key may mean a unit or a source.
@@ -77,29 +81,42 @@ def _unfinished(head: dict[str, object], folder: Path) -> Run:
     series = samples.read_lines(folder / OPEN / samples.LINES)
     last_s = max((float(s.at_s[-1]) for s in series if len(s)), default=0.0)
     told = {key: [value for name, value in said if name == key] for key in ("case", "event", "warning", "device")}
-    cases = [decode(raw, Case, SAID) for raw in told["case"]]
+    cases = _nouns(told["case"], Case)
     return replace(
         run,
         series=series,
         cases=tuple({c.name: c for c in cases}.values()),
-        events=(*(decode(raw, Event, SAID) for raw in told["event"]), *events),
-        devices=tuple({d.id: d for d in (*(decode(r, Device, SAID) for r in told["device"]), *devices)}.values()),
+        events=(*_nouns(told["event"], Event), *events),
+        devices=tuple({d.id: d for d in (*_nouns(told["device"], Device), *devices)}.values()),
         warnings=(*run.warnings, *(str(text) for text in told["warning"])),
-        settings={**run.settings, **{k: str(v) for name, kv in said if name == "setting" for k, v in kv.items()}},
-        environment={**run.environment, **{k: v for name, kv in said if name == "fact" for k, v in kv.items()}},
+        settings={**run.settings, **{k: str(v) for k, v in _pairs(said, "setting")}},
+        environment={**run.environment, **dict(_pairs(said, "fact"))},
         duration_s=max(run.duration_s, last_s),
         partial=True,
     )
 
 
-def _said(path: Path) -> list[tuple[str, dict[str, object]]]:
+def _nouns(raws: Iterable[object], kind: type[T]) -> list[T]:
+    """Those that can be read: of a run that was cut off, one odd line must not hide the others."""
+    found = []
+    for raw in raws:
+        with suppress(InputError):
+            found.append(decode(raw, kind, SAID))  # type: ignore[arg-type]  # the door refuses what is no table
+    return found
+
+
+def _pairs(said: Iterable[tuple[str, object]], name: str) -> Iterator[tuple[str, object]]:
+    return (pair for key, value in said if key == name and isinstance(value, dict) for pair in value.items())
+
+
+def _said(path: Path) -> list[tuple[str, object]]:
     """Each whole line: one key that says what it is, and what was said."""
     found = []
     for line in path.read_bytes().split(b"\n")[:-1] if path.is_file() else ():
         try:
             ((name, value),) = json.loads(line).items()
             found.append((name, value))
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             continue
     return found
 

@@ -20,6 +20,7 @@ from assay.store.folders import OPEN, TELEMETRY, folder_of
 
 JOURNALS = "telemetry-*.jsonl"
 _ROWS = "device VARCHAR, metric VARCHAR, quality VARCHAR, at_ms BIGINT, value DOUBLE"
+_LATEST_S, _LARGEST = 1e10, 1e300  # three hundred years; what a float holds (NaN is below neither)
 
 Rows = dict[tuple[str, str, str], tuple[list[int], list[float]]]  # (device, metric, quality) -> milliseconds, values
 
@@ -61,17 +62,24 @@ def read_journal(path: Path) -> tuple[Rows, list[Device], list[Event]]:
             if isinstance(said, Tick):
                 _add(rows, said)
             elif isinstance(said, Device):
-                devices.append(said)
-            elif said is not None:
+                devices += [said] if isinstance(said.id, str) else []
+            elif said is not None and _a_moment(said.at_s):
                 events.append(said)
     return rows, devices, events
 
 
+def _a_moment(at_s: object) -> bool:
+    """Whether a line's time is one: a line that somebody wrote into the journal must not make the rest unreadable."""
+    return isinstance(at_s, (int, float)) and abs(at_s) < _LATEST_S
+
+
 def _add(rows: Rows, tick: Tick) -> None:
+    if not _a_moment(tick.at_s):
+        return
     at_ms = round(tick.at_s * 1000)
     for (metric, quality), value in zip(tick.columns, tick.values, strict=False):
-        if value is not None:
-            times, values = rows.setdefault((tick.of, metric, quality), ([], []))
+        if isinstance(value, (int, float)) and abs(value) < _LARGEST:
+            times, values = rows.setdefault((str(tick.of), str(metric), str(quality)), ([], []))
             times.append(at_ms)
             values.append(value)
 

@@ -98,8 +98,9 @@ def _troubles(troubles: Sequence[Trouble], window: Window, devices: int) -> Iter
 def _parts(split: Split | None) -> Iterator[_Headline]:
     if split is None or split.wall_s <= 0:
         return
+    steps_s = max(split.wall_s - split.checkpoint_s, 1e-9)
     for name, (least, words) in _PARTS.items():
-        share = getattr(split, name) / split.wall_s
+        share = getattr(split, name) / (split.wall_s if name == "checkpoint_s" else steps_s)
         if share >= least:
             yield _Headline(1, share, f"{100 * share:.0f} % {words}")
 

@@ -9,6 +9,8 @@ r"""A regular expression of the user's own, whose named groups are metrics.
 from __future__ import annotations
 
 import re
+import signal
+import threading
 from collections.abc import Iterator
 
 from assay.errors import InputError
@@ -19,6 +21,7 @@ from assay.units import parse, suffix
 NAME, TITLE = "pattern", "a regular expression of your own, whose named groups are metrics"
 
 _ABOUT = frozenset({"step", "rank", "case"})
+_MOST_S = 1.0  # of the processor, for one line: a pattern that tries every way to match takes years
 _EXAMPLE = r'write --pattern "loss (?P<loss>[\d.]+)"'
 
 
@@ -33,14 +36,42 @@ def matcher(pattern: str) -> Reader:
     if not names:
         raise InputError("no group of it is named after a metric", where="--pattern", hint=_EXAMPLE)
 
+    hopeless = False
+
     def line(line: str) -> Iterator[Said]:
-        for match in expression.finditer(line):
+        nonlocal hopeless
+        if hopeless:
+            return
+        try:
+            matches = _found(expression, line)
+        except TimeoutError:
+            hopeless = True
+            yield f"--pattern took more than {_MOST_S:g} s for one line, and is not tried any more: {line[:60]}"
+            return
+        for match in matches:
             groups = match.groupdict()
             about = {"index": whole(groups.get("step")), "rank": whole(groups.get("rank")) or 0}
             pairs = [(name, groups[name]) for name in names if groups[name] is not None]
             yield from named(pairs, names, case=groups.get("case") or "", **about)  # type: ignore[arg-type]
 
     return line
+
+
+def _found(expression: re.Pattern[str], line: str) -> list[re.Match[str]]:
+    """All matches in a line. Only a signal can end a search, and only in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return list(expression.finditer(line))
+    before = signal.signal(signal.SIGVTALRM, _late)
+    signal.setitimer(signal.ITIMER_VIRTUAL, _MOST_S)
+    try:
+        return list(expression.finditer(line))
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _late(sign: int, frame: object) -> None:
+    raise TimeoutError
 
 
 def _metric(group: str) -> tuple[str, float]:
