@@ -186,7 +186,7 @@ keep.communicate(b"\\n")
         child.wait()
     files.close()
     assert said == sorted(said)
-    assert 0.9 <= said[0] < 3
+    assert 0.75 <= said[0] < 3  # the kernel counts ticks
     assert said[-1] - said[0] < 0.25  # waiting for a child does not count it again
 
 

@@ -47,7 +47,7 @@ _LINKS = tuple(metric for way in ("tx", "rx") for metric in (
     f"link.pcie.{way}_bytes_per_s", f"link.fabric.{way}_bytes_per_s",
     f"link.fabric.{way}_bytes",  # of a counter the level is its rate
 ))  # fmt: skip
-_COPIES_BYTES_PER_S = 1e9
+_COPIES_BYTES_PER_S, _COPIES_SHARE = 1e9, 0.75
 _USUAL = 0.75  # quantile of a sensor while the device is busy
 
 
@@ -117,14 +117,16 @@ def stalled_bins(board: Board, of: str) -> Flags | None:
 
 
 def _copies(board: Board, of: str) -> Flags:
-    """Where one of the device's links is at work."""
+    """Where one of the device's links is at work, and no less than it usually is."""
     import numpy as np
 
     flag: Flags = np.zeros(board.grid.bins, dtype=bool)
     for name in _LINKS:
-        if (traffic := board.level(of, name)) is not None:
+        traffic = board.level(of, name)
+        if traffic is not None and np.isfinite(traffic).any():
+            least = max(_COPIES_BYTES_PER_S, _COPIES_SHARE * float(np.nanquantile(traffic, _USUAL)))
             with np.errstate(invalid="ignore"):
-                flag |= traffic > _COPIES_BYTES_PER_S
+                flag |= traffic > least
     return flag
 
 
