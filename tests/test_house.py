@@ -317,6 +317,9 @@ def test_the_wheel_holds_data_templates_and_types_and_nothing_else(tmp_path: Pat
 PAGES = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
+    "README.md",
+    "docs/measuring.md",
+    "docs/measured.md",
     "docs/design.md",
     *(f"docs/decisions/{p.name}" for p in (ROOT / "docs" / "decisions").glob("*.md")),
 ]

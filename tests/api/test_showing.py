@@ -1,4 +1,4 @@
-"""Runs that an H100 really made: what is made of them, and what was predicted without having seen them."""
+"""Runs that an H100 and a processor really made: what is made of them, and what was predicted of them unseen."""
 
 from __future__ import annotations
 
@@ -35,6 +35,14 @@ def test_a_training_step_on_an_h100_lies_within_what_was_predicted_of_it():
     for one in told.values():
         assert one.low <= one.measured <= one.high
     assert told["step_s"].measured == pytest.approx(told["step_s"].predicted, rel=0.10)
+
+
+def test_a_training_step_on_a_processor_is_predicted_from_the_probes_beside_it():
+    told = {one.metric: one for one in shown("cpu-train-step").beside}
+    assert told["step_s"].measured == pytest.approx(0.517, rel=0.01)
+    for one in told.values():
+        assert one.low <= one.measured <= one.high
+    assert told["step_s"].high > 3 * told["step_s"].low  # and says that it is not sure
 
 
 def test_the_job_that_was_measured_is_the_job_that_is_predicted():
@@ -94,7 +102,7 @@ def test_a_device_that_is_held_by_its_power_limit_for_minutes_is_said_to_be():
     assert "step_energy_j" not in seen.figures  # a second of products is no step
 
 
-@pytest.mark.parametrize("name", ["h100-train-step", "h100-gemm", "h100-sustain"])
+@pytest.mark.parametrize("name", ["h100-train-step", "h100-gemm", "h100-sustain", "cpu-train-step", "cpu-membw"])
 def test_a_run_becomes_a_page_that_says_its_verdict_its_id_and_its_command(name, tmp_path):
     page = tmp_path / "run.html"
     api.report([RUNS / name], page)
@@ -103,7 +111,7 @@ def test_a_run_becomes_a_page_that_says_its_verdict_its_id_and_its_command(name,
     assert study.run.id in text
     assert re.search(r"<h1[^>]*>\s*" + re.escape(study.observation.verdict[0].upper()), text)
     assert "assay measure " + study.run.name in text
-    assert "NVIDIA H100 80GB HBM3" in text
+    assert ("NVIDIA H100 80GB HBM3" if name.startswith("h100") else "Intel(R) Xeon(R)") in text
     assert "http://" not in re.sub(r"http://www\.w3\.org[^\"' ]*", "", text)
 
 

@@ -33,6 +33,10 @@ _ZERO = {"none": 0, "ddp": 0, "zero1": 1, "fsdp": 3}
 _SAID = ("step_s", "tokens_per_s", "samples_per_s")
 
 
+# What is alike in runs of one machine and interpreter; clouds call many a processor the same.
+_SAME = ("cpu", "usable_threads", "memory_bytes", "interpreter")
+
+
 def job_of(run: Run) -> tuple[Workload, Plan]:
     """The job and the plan that a `train-step` run measured, in the formulas' terms."""
     told, shape = run.settings, run.environment.get("shape")
@@ -113,14 +117,14 @@ def probes_of(like: Mapping[str, object], root: Path | str = "runs") -> tuple[Pa
     """The newest gemm and membw runs under `root` of a machine and interpreter like these, as an environment says."""
     found: dict[str, Path] = {}
     for path in reversed(store.list_runs(root)):
-        name = next((n for n in ("gemm", "membw") if f"-{n}-" in path.name), None)
+        name = next((n for n in ("gemm", "membw") if f"-{n}" in path.name), None)
         if name is None or name in found:
             continue
         try:
             other = store.load(path)
         except AssayError:
             continue
-        if all(other.environment.get(key) == like.get(key) for key in ("cpu", "interpreter")):
+        if all(other.environment.get(key) == like.get(key) for key in _SAME):
             found[name] = path
     return tuple(found.values())
 

@@ -65,7 +65,10 @@ def tune(
 
 def _here(machine: Machine) -> dict[str, object]:
     """What tells runs of this machine and interpreter from those of others."""
-    return {"cpu": machine.cpu.model, "interpreter": machine.interpreters[0].path}
+    return {
+        "cpu": machine.cpu.model, "usable_threads": machine.cpu.usable_threads, "memory_bytes": machine.memory_bytes,
+        "interpreter": machine.interpreters[0].path,
+    }  # fmt: skip
 
 
 def candidates(

@@ -90,4 +90,6 @@ def interval(low: float | None, high: float | None, unit: str) -> str:
     """Two ends for a person."""
     from assay.units import show
 
+    if unit == "bytes":  # the most there was, and no estimate
+        return ""
     return "too few samples" if low is None or high is None else f"{show(low, unit)} – {show(high, unit)}"
