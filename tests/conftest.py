@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -20,3 +21,7 @@ hypothesis.settings.load_profile("house")
 # Tests measure side by side on purpose: each process of theirs has its own lock, and joins no measurement that runs it.
 os.environ["ASSAY_LOCK"] = str(Path(tempfile.mkdtemp(prefix="assay-tests-"), "measuring.lock"))
 os.environ.pop("ASSAY_EMIT", None)
+
+# A shell that starts the tests in the background tells them to ignore Ctrl-C, and they would tell whom they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

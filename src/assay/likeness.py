@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from assay.errors import InputError, did_you_mean
-from assay.roles import ROLES, Role, meaning
+from assay.roles import ROLES, TOLD, Role, meaning
 from assay.run import SOUGHT, Case, Run
 
 # Settings that say how long or where it was measured, and not what.
@@ -49,7 +49,7 @@ def between(old: Run, new: Run) -> list[tuple[Difference, Role]]:
         role = meaning(key)
         if role == "alike" and key in ROLES and not (key in old.environment and key in new.environment):
             role = "suspect"  # one record is from before this was captured
-        if key not in ROLES and not key.isupper() and all(value is None or _number(value) for value in two):
+        if key not in {*ROLES, *TOLD} and not key.isupper() and all(value is None or _number(value) for value in two):
             role = "note"  # the command has told what it measured
         found.append((_difference(key, *two), role))
     return [(difference, role) for difference, role in found if difference.old != difference.new and role != "note"]

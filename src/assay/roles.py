@@ -44,8 +44,6 @@ ROLES: dict[str, Role] = {
     "interpreter": "note", "python": "alike", "numpy": "alike", "blas": "alike", "thread_settings": "alike",
     "packages_digest": "suspect", "packages": "note", "code": "suspect", "git_commit": "suspect",
     "git_branch": "note", "git_dirty": "suspect", "git_changed_files": "suspect",
-    # what a workload tells of itself
-    "flop_per_step": "alike", "peak_memory_of": "note",
     # who else was there
     "accelerator_processes": "note", "busy_at_start": "note", "not_captured": "note",
     # what went on meanwhile: that decides whether a run can be trusted, not whether it is like another
@@ -54,6 +52,9 @@ ROLES: dict[str, Role] = {
     "memory_pressure_share": "note", "io_pressure_share": "note", "quota_share": "note", "swapped_bytes": "note",
     "context_switches_per_s": "note", "heat_throttles": "note", "oom_kills": "note",
 }  # fmt: skip
+
+# What our own workloads tell of themselves, where that differs from what is told of any fact.
+TOLD: dict[str, Role] = {"flop_per_step": "alike", "peak_memory_of": "note"}
 
 # Variables that change how fast something runs, by families; no other is recorded.
 FAMILIES = (
@@ -89,7 +90,7 @@ def meaning(fact: str) -> Role:
     """
     if fact.startswith("profile_rank_"):  # where a profile was written
         return "note"
-    return ROLES.get(fact) or (variable(fact) if fact.isupper() else None) or "alike"
+    return ROLES.get(fact) or TOLD.get(fact) or (variable(fact) if fact.isupper() else None) or "alike"
 
 
 def variable(name: str) -> Role | None:

@@ -473,7 +473,8 @@ TEXT = st.text(max_size=30)
 @st.composite
 def anything(draw: st.DrawFn, names: tuple[str, ...]) -> Series:
     n = draw(st.integers(0, 12))
-    at_s = draw(st.lists(st.floats(-1e9, 1e12), min_size=n, max_size=n))  # a store keeps whole microseconds
+    whole = st.integers(-(10**15), 10**18)  # a store keeps whole microseconds
+    at_s = [us / 1e6 for us in draw(st.lists(whole, min_size=n, max_size=n))]
     value = draw(st.lists(ANY, min_size=n, max_size=n))
     return series(draw(TEXT), draw(st.sampled_from(names)), at_s, value, rank=draw(st.integers(0, 3)))
 

@@ -26,6 +26,7 @@ _GRACE_S = 5.0  # between one request to end and the next, harder one
 _LINGER_S = 0.5  # after its end, for output that somebody it started still holds open
 _PIECE = 1 << 16
 _LAST_WORDS = 4000
+_UNHEARD = 16_000_000
 _PR_SET_PDEATHSIG = 1
 
 
@@ -39,6 +40,7 @@ class Child:
         self.command, self.environment, self.timeout_s, self.cwd = command, environment, timeout_s, cwd
         self.stopped = ""  # why it ended before its time, in words
         self._last: deque[bytes] = deque(maxlen=8)  # of what it said on stderr
+        self.unheard: list[tuple[Stream, bytes]] = []  # what it said while it was being ended
 
     def __enter__(self) -> Child:
         # A request to end that comes while it starts waits until we know whom to end.
@@ -148,6 +150,9 @@ class Child:
             _signal(self.process.pid, sign)
             with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
                 self._drained(_GRACE_S)
+        until_s = time.monotonic() + 1.0  # somebody it started may go on writing
+        while forced and time.monotonic() < until_s and self._taken(0.0):
+            pass
         for pipe in (self.process.stdout, self.process.stderr):
             if pipe is not None:
                 pipe.close()
@@ -168,13 +173,22 @@ class Child:
         """Wait for their end, and keep reading meanwhile: a full pipe would hold it up."""
         deadline = time.monotonic() + grace_s
         while self._anybody() and time.monotonic() < deadline:
-            pipes = [p for p in (self.process.stdout, self.process.stderr) if p is not None and not p.closed]
-            with selectors.DefaultSelector() as selector:
-                for pipe in pipes:
-                    selector.register(pipe, selectors.EVENT_READ)
-                got = [os.read(key.fd, _PIECE) for key, _ in selector.select(0.05)] if pipes else []
-            if not any(got):
+            if not self._taken(0.05):
                 time.sleep(0.01)
+
+    def _taken(self, wait_s: float) -> bool:
+        """Whether there was something to read; it is kept for who wants to hear it, as far as it is not endless."""
+        pipes = {"stdout": self.process.stdout, "stderr": self.process.stderr}
+        with selectors.DefaultSelector() as selector:
+            for name, pipe in pipes.items():
+                if pipe is not None and not pipe.closed:
+                    selector.register(pipe, selectors.EVENT_READ, name)
+            ready = selector.select(wait_s) if selector.get_map() else []
+            got: list[tuple[Stream, bytes]] = [(key.data, os.read(key.fd, _PIECE)) for key, _ in ready]
+        said = [(name, piece) for name, piece in got if piece]
+        if sum(len(piece) for _, piece in self.unheard) < _UNHEARD:
+            self.unheard += said
+        return bool(said)
 
 
 def _becoming(mask: set[int | signal.Signals]) -> Callable[[], None]:

@@ -111,6 +111,8 @@ def follow(
         except KeyboardInterrupt:
             child.stopped = "interrupted"
             child.end()
+        for stream, piece in child.unheard:
+            turn.take(stream, piece)
         stopped, code = child.stopped, child.exit_code
     turn.end(task.results, since_s, well=not stopped)
     if record.full:

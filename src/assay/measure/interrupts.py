@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 SIGNS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _DEAF_S = (
-    30.0  # to close a run; after that we can be interrupted again, or one lost request would make us deaf for good
+    30.0  # to close a run; afterwards we can be interrupted again, or one lost request would make us deaf for good
 )
 
 _deaf_until_s = 0.0
