@@ -1,5 +1,6 @@
 """A kept run is observed with what the catalog knows of its devices."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,5 @@ def test_a_probe_says_what_it_reached_at_best(tmp_path):
         series=tuple(series(name, "time_s", range(30), [0.1] * 30) for name in sizes),
     )  # fmt: skip
     assert observe(store.save(probe, tmp_path)).verdict == "add reaches 30 GB/s"
+    crowded = replace(probe, environment={"contended": True})
+    assert observe(store.save(crowded, tmp_path / "b")).verdict.endswith("measure again")

@@ -105,7 +105,7 @@ def test_one_that_closes_its_output_and_works_on_is_followed_to_its_own_end(monk
     begin = time.monotonic()
     with shell("exec >/dev/null 2>&1; sleep 1.5; exit 3") as process:
         turns = [stream for stream, _ in process.pieces()]
-    assert (process.exit_code, process.stopped) == (3, "it died (exit 3): it said nothing")
+    assert (process.exit_code, process.stopped) == (3, "it died (exit 3): it said nothing on stderr")
     assert time.monotonic() - begin >= 1.5
     assert turns.count("tick") >= 4
 

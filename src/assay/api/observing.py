@@ -40,7 +40,10 @@ def observe(
         ended = kept.stopped or f"it ended with exit code {kept.exit_code}"
         rest = "" if seen.verdict.startswith(NOTHING) else f"; {seen.verdict}"
         return replace(seen, verdict=ended + rest)
-    return replace(seen, verdict=reached(kept) or seen.verdict) if seen.verdict == NOTHING else seen
+    if seen.verdict == NOTHING and (told := reached(kept)):
+        crowd = "; others used the machine meanwhile, so measure again" if kept.environment.get("contended") else ""
+        return replace(seen, verdict=told + crowd)
+    return seen
 
 
 def reached(run: Run) -> str:

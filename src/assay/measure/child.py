@@ -139,7 +139,7 @@ class Child:
         """The end of what it said on stderr."""
         text = b"".join(self._last)[-_LAST_WORDS:].decode(errors="replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        return " | ".join(lines[-3:])[-600:] or "it said nothing"
+        return " | ".join(lines[-3:])[-600:] or "it said nothing on stderr"
 
     def end(self) -> None:
         """Ask, ask harder, then force; the whole session, so that no helper of it stays."""
