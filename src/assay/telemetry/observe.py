@@ -41,10 +41,7 @@ def observe(
     sound = trusted(seen, troubles)
     parts, _, notes = split_time(seen.stream, None)
     whole = window or seen.window
-    timed = {series.metric for series in seen.stream} & set(STEPS)
-    # Where case after case is timed nobody works: to rest is no waste. And what is timed again and again is no step.
-    probes = timed == {"time_s"} and len({series.of for series in seen.stream}) > 1
-    ends = [] if timed == {"time_s"} else _steps(seen, whole)
+    probes, ends = _probes(seen), _steps(seen, whole)
     work, steps = whole, len(ends)
     if window is None and steps > 1:  # what came before the first of them is not their doing
         work, steps = Window(begin_s=ends[0], end_s=ends[-1]), steps - 1
@@ -76,10 +73,22 @@ def _used(seen: Board, window: Window, facts: Facts, steps: int) -> tuple[tuple[
     return tuple(replace(one, mfu=share) for one in found), [why] if why and (found or facts.step_flop) else []
 
 
+def _timed(seen: Board) -> set[str]:
+    return {series.metric for series in seen.stream} & set(STEPS)
+
+
 def _steps(seen: Board, window: Window) -> list[float]:
-    """When the steps that ended in a window did."""
+    """When the steps that ended in a window did; what is only timed again and again is no step."""
     ends = steps_of(seen)
-    return [] if ends is None else ends[(ends >= window.begin_s) & (ends <= window.end_s)].tolist()
+    if ends is None or _timed(seen) == {"time_s"}:
+        return []
+    inside: list[float] = ends[(ends >= window.begin_s) & (ends <= window.end_s)].tolist()
+    return inside
+
+
+def _probes(seen: Board) -> bool:
+    """Whether case after case is timed: then nobody works, and to rest is no waste."""
+    return _timed(seen) == {"time_s"} and len({series.of for series in seen.stream}) > 1
 
 
 def _unseen(seen: Board, found: Sequence[Usage]) -> list[str]:

@@ -148,25 +148,30 @@ def _peak(kit: Any, library: str, dtype: str, edges: tuple[int, int], budget_s: 
         raise ValueError("no shape could be done")
     if tried < min(_FEWEST, whole.size()):
         kit.warn(f"{library} {dtype}: only {tried} shapes were tried, so its peak may be higher; raise --budget")
-    note = f"the best of {tried} shapes tried out of {count}; operands not in cache"
-    case = _case(kit, library, dtype, shape, device)
-    case |= {"name": _peak_name(library, dtype, device), "kind": "peak", "note": note}
-    if device == "cpu":
-        _fact(kit, "peak", case, _sampled(kit, pool, span, case, None, 0.25 * budget_s), bench.fold)
+    case = _case(kit, library, dtype, shape, device) | {
+        "name": _peak_name(library, dtype, device), "kind": "peak",
+        "note": f"the best of {tried} shapes tried out of {count}; operands not in cache",
+    }  # fmt: skip
+    _anew(kit, case, bench, 0.25 * budget_s)
+
+
+def _anew(kit: Any, case: dict[str, Any], bench: Any, budget_s: float) -> None:
+    """Measure the shape that was found; on an accelerator in bursts with a rest before each, and then without one."""
+    if case["device"] == "cpu":
+        _fact(kit, "peak", case, _sampled(kit, case, bench, None, budget_s), bench.fold)
         return
-    case["loops"] = bench.ready(shape)[1]
-    _fact(kit, "peak", case, _sampled(kit, pool, span, case, bench.rest, 0.1 * budget_s), bench.fold)
+    case["loops"] = bench.ready(case["shape"])[1]
+    _fact(kit, "peak", case, _sampled(kit, case, bench, bench.rest, 0.4 * budget_s), bench.fold)
+    name = _peak_name(case["library"], case["dtype"], case["device"], "sustained")
     note = f"the same shape as {case['name']}, without a rest: what heat and the power limit leave of it"
-    case |= {"name": _peak_name(library, dtype, device, "sustained"), "kind": "sustained", "note": note}
-    times = _sampled(kit, pool, span, case | {"fewest": _SUSTAINED}, None, 0.15 * budget_s)
+    case |= {"name": name, "kind": "sustained", "note": note, "fewest": _SUSTAINED}
+    times = _sampled(kit, case, bench, None, 0.6 * budget_s)
     _fact(kit, "sustained", case, times[len(times) // 2 :], bench.fold)
 
 
-def _sampled(kit: Any, pool: Any, span: float, case: dict[str, Any], before: Any, budget_s: float) -> list[float]:
-    found: list[float] = kit.sweep([(case, lambda: pool.step(case["shape"], span), before)], budget_s).get(
-        case["name"], []
-    )
-    return found
+def _sampled(kit: Any, case: dict[str, Any], bench: Any, before: Any, budget_s: float) -> list[float]:
+    found: dict[str, list[float]] = kit.sweep([(case, lambda: bench.steps(case["shape"]), before)], budget_s)
+    return found.get(case["name"], [])
 
 
 def _fact(kit: Any, what: str, case: dict[str, Any], times: list[float], fold: Any) -> None:
