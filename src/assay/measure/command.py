@@ -104,7 +104,8 @@ def follow(
         try:
             each_s(child.process.pid)
             for stream, piece in child.pieces():
-                turn.take(stream, piece)
+                with interrupts.held():
+                    turn.take(stream, piece)
                 if turn.due():
                     each_s(child.process.pid)
             interrupts.deafen()

@@ -53,6 +53,16 @@ def heeded_once() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """A request that comes meanwhile waits: what has been read is taken in whole."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def deafen() -> None:
     """The command has ended: what remains is to close its run, and nobody should interrupt that."""
     global _deaf_until_s  # noqa: PLW0603
