@@ -7,6 +7,7 @@ file every value names where it comes from: `{ is = "3.35 TB/s", from = "datashe
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import re
 import reprlib
 import types
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from assay.assumption import Assumption
 from assay.errors import InputError, did_you_mean
 from assay.files import Raw, read_csv, read_json, read_toml
 from assay.units import parse, suffix, unit_of
@@ -133,6 +135,10 @@ def _value(value: object, hint: Any, where: str, path: str, ledger: _Ledger | No
     kind, args = _unwrap(hint)
     if kind in (typing.Union, types.UnionType) and isinstance(value, dict):
         kind = _likest(value, args)
+    if kind is Assumption:
+        return _assumption(value, where, path)
+    if isinstance(value, datetime.date):  # TOML has dates; what holds one here is text
+        value = value.isoformat()
     if dataclasses.is_dataclass(kind) and isinstance(value, dict) and "is" not in value:
         return _plain(value, kind, where, path + ".", ledger)
     if kind is tuple and args and dataclasses.is_dataclass(args[0]) and isinstance(value, list):
@@ -150,6 +156,28 @@ def _value(value: object, hint: Any, where: str, path: str, ledger: _Ledger | No
     if ledger is not None and re.split(r"[.\[]", path, maxsplit=1)[0] not in _NAMES:
         ledger.note(path, found, table)
     return found
+
+
+def _assumption(value: object, where: str, path: str) -> Assumption | None:
+    """A bare number, which is meant, or `{ is = …, low = …, high = …, from = "…", date = "…" }`; of a range alone the
+    middle is taken.
+    """
+    if value is None:
+        return None
+    table = value if isinstance(value, dict) else {"is": value}
+    if extra := set(table) - {"is", "low", "high", "from", "date", "confidence", "note"}:
+        hint = 'known: "is", "low", "high", "from", "date", "confidence", "note"'
+        raise InputError(f'{path}: unknown key "{min(extra)}"', where=where, hint=hint)
+    found, low, high = (_number(table.get(key), path, where) for key in ("is", "low", "high"))
+    if found is None and (low is None or high is None):
+        raise InputError(f"{path}: no number is given", where=where, hint="{ is = …, low = …, high = … }")
+    found = found if found is not None else (low + high) / 2  # type: ignore[operator]  # both are there
+    told = {key: str(table[word]) for word, key in _TOLD.items() if word in table}
+    raw = {"value": found, "low": found if low is None else low, "high": found if high is None else high, **told}
+    return _validate(raw, Assumption, _join(where, path))
+
+
+_TOLD = {"from": "source", "date": "date", "confidence": "confidence", "note": "note"}
 
 
 def _number(value: object, path: str, where: str) -> float | None:

@@ -31,8 +31,17 @@ SUFFIXES: Final[dict[str, dict[str, int]]] = {
     "requests": {"request": 1},
     "operations": {"operation": 1},
     "celsius": {"celsius": 1},
+    "kelvin": {"kelvin": 1},  # a difference of temperatures
+    "m": {"m": 1},
+    "m2": {"m": 2},
+    "m3": {"m": 3},
+    "kg": {"kg": 1},
+    "v": {"v": 1},
+    "a": {"a": 1},
+    "person": {"person": 1},
 }
 
+_MONTH_S: Final = 365.25 / 12 * 86400
 _DECIMAL: Final = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 _BINARY: Final = {f"{p}i": 1024.0**n for n, p in enumerate("KMGTPE", start=1)} | {"ki": 1024.0}
 _SMALL: Final = {"m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "p": 1e-12}
@@ -58,7 +67,10 @@ _SYMBOLS: Final[dict[str, tuple[float, dict[str, int], dict[str, float]]]] = {
     "hour": (3600, {"s": 1}, {"": 1.0}),
     "day": (86400, {"s": 1}, {"": 1.0}),
     "days": (86400, {"s": 1}, {"": 1.0}),
-    "month": (365.25 / 12 * 86400, {"s": 1}, {"": 1.0}),
+    "week": (7 * 86400, {"s": 1}, {"": 1.0}),
+    "weeks": (7 * 86400, {"s": 1}, {"": 1.0}),
+    "months": (_MONTH_S, {"s": 1}, {"": 1.0}),
+    "month": (_MONTH_S, {"s": 1}, {"": 1.0}),
     "year": (365.25 * 86400, {"s": 1}, {"": 1.0}),
     "years": (365.25 * 86400, {"s": 1}, {"": 1.0}),
     "USD": (1, {"usd": 1}, _DECIMAL),
@@ -69,11 +81,29 @@ _SYMBOLS: Final[dict[str, tuple[float, dict[str, int], dict[str, float]]]] = {
     "sample": (1, {"sample": 1}, _DECIMAL),
     "samples": (1, {"sample": 1}, _DECIMAL),
     "sequences": (1, {"sample": 1}, {"": 1.0}),
+    "°C": (1, {"celsius": 1}, {"": 1.0}),
+    "K": (1, {"kelvin": 1}, {"": 1.0}),
+    "m": (1, {"m": 1}, {"": 1.0, "m": 1e-3, "c": 1e-2, "k": 1e3}),
+    "ft": (0.3048, {"m": 1}, {"": 1.0}),
+    "m2": (1, {"m": 2}, {"": 1.0}),
+    "m3": (1, {"m": 3}, {"": 1.0}),
+    "L": (1e-3, {"m": 3}, {"": 1.0}),
+    "CFM": (0.3048**3 / 60, {"m": 3, "s": -1}, {"": 1.0}),
+    "g": (1e-3, {"kg": 1}, {"": 1.0, "k": 1e3}),
+    "t": (1e3, {"kg": 1}, {"": 1.0}),
+    "V": (1, {"v": 1}, {"": 1.0, "k": 1e3}),
+    "A": (1, {"a": 1}, {"": 1.0}),
+    "person": (1, {"person": 1}, {"": 1.0}),
+    "people": (1, {"person": 1}, {"": 1.0}),
+    "request": (1, {"request": 1}, {"": 1.0, "k": 1e3, "M": 1e6}),
+    "requests": (1, {"request": 1}, {"": 1.0, "k": 1e3, "M": 1e6}),
     "%": (0.01, {}, {"": 1.0}),
     "x": (1, {}, {"": 1.0}),
 }
 
-_PRINTED: Final = {"bytes": "B", "byte": "B", "flop": "FLOP", "w": "W", "j": "J", "hz": "Hz", "celsius": "°C"}
+_PRINTED: Final = {"bytes": "B", "byte": "B", "flop": "FLOP", "w": "W", "j": "J", "hz": "Hz", "celsius": "°C",
+                    "kelvin": "K", "v": "V", "a": "A", "m2": "m²", "m3": "m³", "person": "people"}  # fmt: skip
+_WHOLE_ONLY: Final = {"celsius", "kelvin", "m", "m2", "m3", "kg", "v", "a", "person"}  # nobody says "5 kkg"
 
 # A comma stands before three digits: "3,35" is a slip, not 335.
 _WHOLE: Final = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9][0-9_]*)"
@@ -160,7 +190,8 @@ def show(value: float | None, unit: str = "", digits: int = 3) -> str:
         return _money(value, unit, digits)
     if not unit:
         return _round(value, digits)
-    scaled, prefix = _prefixed(value, digits)
+    bare = unit.partition("_per_")[0] in _WHOLE_ONLY
+    scaled, prefix = (value, "") if bare else _prefixed(value, digits)
     return f"{_round(scaled, digits)} {prefix}" + "/".join(_PRINTED.get(word, word) for word in unit.split("_per_"))
 
 
@@ -269,6 +300,7 @@ def _money(value: float, unit: str, digits: int) -> str:
     factor, per = {
         "usd": (1.0, ""), "usd_per_s": (3600.0, "/h"), "usd_per_j": (3.6e6, "/kWh"),
         "usd_per_token": (1e6, "/M tokens"), "usd_per_tokens": (1e6, "/M tokens"), "usd_per_byte": (1e12, "/TB"),
+        "usd_per_w_per_s": (1e3 * _MONTH_S, "/kW-month"),
     }.get(unit, (1.0, "".join(f"/{_PRINTED.get(word, word)}" for word in unit.split("_per_")[1:])))  # fmt: skip
     amount = value * factor
     return f"{'-' if amount < 0 else ''}${_cents(abs(amount), max(digits, 3))}{per}"

@@ -1,0 +1,1 @@
+"""Deciding: cost, facility, risk, gates and ranking, as formulas over nouns."""
