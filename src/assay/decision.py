@@ -1,4 +1,4 @@
-"""A decision as data: what was ruled out and why, the ranking with its ties, what would overturn it, what comes next."""
+"""A decision as data: what was ruled out and why, the ranking with its ties, what would overturn it, what is next."""
 
 from __future__ import annotations
 

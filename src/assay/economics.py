@@ -37,6 +37,7 @@ class Economics:
     demand_charge_usd_per_w_per_s: Assumption | None = None  # of the highest draw
     colo_usd_per_w_per_s: Assumption | None = None  # of contracted IT power
     power_load: Assumption | None = None  # mean draw over rated draw
+    network_power_share: Assumption | None = None  # power of network, storage and management, of the servers' power
     maintenance_share: Assumption | None = None  # of the hardware's price, a year
     insurance_share: Assumption | None = None  # of the hardware's price, a year
     staff_usd_per_s: Assumption | None = None  # per server
@@ -52,11 +53,13 @@ class Economics:
     failure_hz: Assumption | None = None  # unplanned stops per accelerator
     save_s: Assumption | None = None  # a checkpoint, as long as training waits for it
     recovery_s: Assumption | None = None  # from a stop to training again
+    incident_usd: Assumption | None = None  # people's work on one unplanned stop
 
     # renting
     rent_decay: Assumption | None = None  # how much asked rents fall, a year
     egress_usd_per_byte: Assumption | None = None
     spot_interruption_hz: Assumption | None = None  # per spot machine
+    cloud_pue: Assumption | None = None  # facility power over IT power, where a cloud's machines stand
 
     # carbon
     server_embodied_kg: Assumption | None = None  # making one server of eight accelerators

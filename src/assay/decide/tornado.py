@@ -1,0 +1,98 @@
+"""What moves a figure: each stated number at the ends of its range, the others as usual; and where the order turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from assay.assumption import Assumption
+from assay.decide.draws import usual
+from assay.units import show
+from assay.worth import Swing
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from assay.decide.money import Amount
+
+    Array = np.ndarray[Any, np.dtype[np.float64]]
+
+Figure = Callable[[Mapping[str, "Amount"]], "Amount"]
+_LEAST = 1e-4  # of the figure: a smaller swing is none
+
+
+def tornado(table: Mapping[str, Assumption], figure: Figure, units: Mapping[str, str]) -> tuple[Swing, ...]:
+    """How far each stated range moves a figure, the widest first; one evaluation over all ends at once."""
+    import numpy as np
+
+    keys = [key for key, stated in table.items() if not stated.exact]
+    if not keys:
+        return ()
+    x: dict[str, Amount] = {key: np.full(2 * len(keys) + 1, value) for key, value in usual(table).items()}
+    for i, key in enumerate(keys):
+        x[key][2 * i], x[key][2 * i + 1] = table[key].low, table[key].high  # type: ignore[index]
+    found = np.broadcast_to(figure(x), 2 * len(keys) + 1)
+    swings = [
+        Swing(name=key, unit=units.get(key, ""), low=table[key].low, high=table[key].high,
+              at_low=float(found[2 * i]), at_high=float(found[2 * i + 1]))
+        for i, key in enumerate(keys)
+    ]  # fmt: skip
+    kept = [one for one in swings if one.size > _LEAST * abs(float(found[-1]))]
+    return tuple(sorted(kept, key=lambda one: -one.size))
+
+
+def explain(swings: Sequence[Swing], figure: str, unit: str, usual_value: float) -> str:
+    """A tornado in two sentences: what moves the figure most, and what hardly matters."""
+    if not swings:
+        return f"{figure} is {show(usual_value, unit)}. No input of it is stated with a range, so nothing moves it."
+    first = swings[0]
+    ends = f"from {show(first.at_low, unit)} to {show(first.at_high, unit)}"
+    said = (
+        f"{figure} is {show(usual_value, unit)}; {first.name} alone moves it {ends} "
+        f"as it goes from {_shown(first.low, first.unit)} to {_shown(first.high, first.unit)}"
+    )
+    if len(swings) == 1:
+        return f"{said}. Nothing else is stated with a range."
+    next_ = [f"{one.name} ({show(one.size, unit)})" for one in swings[1:3]]
+    said += f", more than anything else; next come {' and '.join(next_)}."
+    small = [one for one in swings[3:] if one.size < 0.25 * first.size]
+    if not small:
+        return f"{said} Every other input moves it by at least a quarter of that."
+    most = small[0]
+    names = [one.name for one in small[:2]]
+    return f"{said} {_and(names)} move{'s' if len(small) == 1 else ''} it by no more than {show(most.size, unit)}."
+
+
+def turning_points(
+    stated: Assumption, leader: Callable[[Array], Array], other: Callable[[Array], Array], steps: int = 200
+) -> tuple[float, ...]:
+    """Values of one number at which another candidate's figure passes under the leader's, nearest to the usual first.
+
+    Looked for between half of the range's lower end and twice its upper end, since ranges are stated too narrow.
+    """
+    import numpy as np
+
+    low, high = min(stated.low / 2, stated.low), max(stated.high * 2, stated.high)
+    if stated.low >= 0 and stated.high <= 1:
+        high = min(high, 1.0)
+    grid = np.unique(np.concatenate([np.linspace(low, high, steps), [stated.value]]))
+    grid = grid[grid > 0] if stated.low > 0 else grid
+    ahead = np.broadcast_to(other(grid) - leader(grid), grid.shape)
+    crossed = np.nonzero(np.sign(ahead[:-1]) * np.sign(ahead[1:]) < 0)[0]
+    points = [
+        float(grid[i] - ahead[i] * (grid[i + 1] - grid[i]) / (ahead[i + 1] - ahead[i])) for i in crossed
+    ]  # fmt: skip
+    return tuple(sorted(points, key=lambda point: abs(point - stated.value)))
+
+
+def _shown(value: float, unit: str) -> str:
+    if unit == "s" and value > 1.5 * 365.25 * 86400:
+        return f"{show(value / (365.25 * 86400))} years"
+    if not unit and 0 < abs(value) <= 1:
+        return f"{show(100 * value)} %"
+    return show(value, unit)
+
+
+def _and(names: Sequence[str]) -> str:
+    text = " and ".join(names)
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,129 @@
+"""A decision in sentences: the verdict, why, and what would overturn it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from assay.decide.rank import Order, open_
+from assay.decision import Answer, Judged, Overturn
+from assay.result import Value
+from assay.units import show
+
+# Objective -> what its figure is called in a sentence, and its unit.
+OBJECTIVES: Mapping[str, tuple[str, str]] = {
+    "cost of the work": ("a year for all of the work", "usd"),
+    "cost per used hour": ("per used accelerator-hour", "usd_per_s"),
+    "time to train": ("for the longest job", "s"),
+    "energy": ("a year, with cooling", "j"),
+}
+_YEAR_S = 365.25 * 86400
+
+
+def verdict(answer: Answer, candidates: Sequence[Judged], found: Order, objective: str) -> str:
+    """The first line of everything: what to do, with its figure."""
+    by_name = {one.name: one for one in candidates}
+    leader = by_name.get(found.names[0]) if found.names else None
+    if answer == "nothing fits" or (leader is None and all(one.ruled_out for one in candidates)):
+        reasons = dict.fromkeys(one.ruled_out[0].name for one in candidates if one.ruled_out)
+        return f"None of the {len(candidates)} candidates will do: {_and(list(reasons)[:3])} rule them out."
+    if leader is None:
+        return "Pilot first: no candidate's figure is known yet."
+    said = f"{told(leader, objective)}"
+    if answer == "choose":
+        return f"Choose {leader.name}: {said}{_ahead(leader, found, by_name)}."
+    if answer == "tie":
+        return f"{_and(found.ties)} cannot be told apart; {leader.name} at {said} is the nearest to the best."
+    if answer == "do not buy yet":
+        rented = [name for name in found.ties if by_name[name].via == "rent"]
+        return (
+            f"Do not buy yet: {leader.name} at {said} cannot be told from {_and(rented[:2])}, "
+            "which can be given back."
+        )  # fmt: skip
+    unproven = len(open_(leader))
+    lead = "leads" if not found.ties else f"leads in a tie with {_and([n for n in found.ties if n != leader.name][:2])}"
+    if not unproven:
+        unknown = [one.name for one in candidates if one.unknown and not one.ruled_out]
+        return f"Pilot first: {leader.name} {lead} at {said}, but nothing can be said of {_and(unknown[:3])} yet."
+    thing = "one thing it must show is" if unproven == 1 else f"{unproven} things it must show are"
+    return f"Pilot first: {leader.name} {lead} at {said}, but {thing} not proven."
+
+
+def told(one: Judged, objective: str) -> str:
+    """A candidate's figure in words."""
+    words, unit = OBJECTIVES[objective]
+    return f"{_figure(one.score, unit)} {words}" if one.score else f"an unknown sum {words}"
+
+
+def _ahead(leader: Judged, found: Order, by_name: Mapping[str, Judged]) -> str:
+    if len(found.names) < 2 or leader.score is None:
+        return ""
+    second = by_name[found.names[1]]
+    if second.score is None:
+        return ""
+    less = 1 - leader.score.mean / second.score.mean
+    share = found.surest[second.name]
+    return f", {100 * less:.0f} % less than {second.name} and better in {100 * share:.0f} % of the draws"
+
+
+def reasons(
+    candidates: Sequence[Judged], found: Order, overturns: Sequence[Overturn], objective: str
+) -> tuple[str, ...]:  # fmt: skip
+    """Why it is so, and what would overturn it: at most eight sentences."""
+    by_name = {one.name: one for one in candidates}
+    lines = []
+    if found.names and (leader := by_name[found.names[0]]).worth is not None and leader.worth.explained:
+        lines.append(leader.worth.explained)
+    for name in found.names[1:3]:
+        one = by_name[name]
+        lines.append(f"{name} comes to {told(one, objective)}; the leader is better in "
+                     f"{100 * found.surest[name]:.0f} % of the draws.")  # fmt: skip
+    lines += [said for one in candidates if (said := _break_even(one, by_name))][:2]
+    lines += [_overturned(one) for one in overturns[:2]]
+    for one in candidates:
+        if one.ruled_out:
+            lines.append(f"{one.name} is ruled out. {one.ruled_out[0].text}")
+        elif one.unknown:
+            lines.append(f"{one.name} has no figure. Not known: {_and(one.unknown[:2])}.")
+    return tuple(lines[:9])
+
+
+def _break_even(one: Judged, by_name: Mapping[str, Judged]) -> str:
+    """Owning against renting by the hour."""
+    if one.worth is None or one.via != "buy":
+        return ""
+    for against in one.worth.against:
+        other = by_name.get(against.other)
+        if other is None or other.via != "rent" or other.system != one.system or other.worth is None:
+            continue
+        if other.worth.used_share.mean == 0 or against.breakeven_utilization is None:
+            return f"At no use does {one.name} cost less than {against.other}: renting wins."
+        at, used = against.breakeven_utilization, one.worth.used_share.mean
+        side = "above" if used > at else "below"
+        return (f"{one.name} costs less than {against.other} when it is used more than {100 * at:.0f} % of the time; "
+                f"{100 * used:.0f} % is expected, which is {side} that.")  # fmt: skip
+    return ""
+
+
+def _overturned(one: Overturn) -> str:
+    where = "within its range" if one.likely else "outside its range"
+    return (f"If {one.name} were {shown(one.at, one.unit)} instead of {shown(one.usual, one.unit)} ({where}), "
+            f"{one.leader} would lead.")  # fmt: skip
+
+
+def shown(value: float, unit: str) -> str:
+    """A stated number as a person says it: shares in per cent, lives in years."""
+    if unit == "s" and abs(value) > 1.5 * _YEAR_S:
+        return f"{show(value / _YEAR_S)} years"
+    if not unit and 0 < abs(value) < 1:
+        return f"{show(100 * value)} %"
+    return show(float(f"{value:.3g}"), unit)
+
+
+def _figure(value: Value, unit: str) -> str:
+    mean, low, high = (shown(v, unit) for v in (value.mean, value.low, value.high))
+    return mean if value.low == value.high else f"{mean} ({low} to {high})"
+
+
+def _and(names: Sequence[str]) -> str:
+    listed = list(names)
+    return listed[0] if len(listed) == 1 else f"{', '.join(listed[:-1])} and {listed[-1]}" if listed else "nothing"
