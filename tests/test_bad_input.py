@@ -299,7 +299,7 @@ values = st.one_of(words, st.integers(), st.floats(), st.booleans(), st.lists(st
 
 @given(st.dictionaries(keys, values))
 def test_any_workload_file_is_a_job_or_a_plain_refusal(tmp_path: Path, stated: dict[str, object]) -> None:
-    from assay.cli.jobs import Stated, job_of
+    from assay.api.jobs import Stated, job_of
 
     file = tmp_path / "job.toml"
     lines = [f"{key} = {json.dumps(value).replace('Infinity', 'inf').replace('NaN', 'nan')}"

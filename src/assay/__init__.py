@@ -19,11 +19,13 @@ if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
     from assay.api import (
         calibrate,
         compare,
+        decide,
         doctor,
         gate,
         measure,
         monitor,
         observe,
+        pilot,
         predict,
         report,
         search,
@@ -33,20 +35,22 @@ if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
         workload,
     )
     from assay.calibration import Calibration
+    from assay.decision import Decision
     from assay.errors import AssayError, Finding, InputError, MeasureError
     from assay.hardware import Accelerator, Link, Offer, System
     from assay.marks import batches, emit, phase
     from assay.model import Model
     from assay.observed import Observation
+    from assay.pilot import Pilot
     from assay.plan import Plan, Recompute, parse_plan
     from assay.result import Result, Value
     from assay.run import Run
     from assay.workload import Workload
 
 __all__ = [
-    "Accelerator", "AssayError", "Calibration", "Finding", "InputError", "Link", "MeasureError", "Model", "Observation",
-    "Offer", "Plan", "Recompute", "Result", "Run", "System", "Value", "Workload", "batches", "calibrate", "compare",
-    "doctor", "emit", "gate", "measure", "monitor", "observe", "parse_plan", "phase", "predict", "report", "search",
+    "Accelerator", "AssayError", "Calibration", "Decision", "Finding", "InputError", "Link", "MeasureError", "Model", "Observation",
+    "Offer", "Pilot", "Plan", "Recompute", "Result", "Run", "System", "Value", "Workload", "batches", "calibrate", "compare",
+    "decide", "doctor", "emit", "gate", "measure", "monitor", "observe", "parse_plan", "phase", "pilot", "predict", "report", "search",
     "system", "validate", "watch", "workload",
 ]  # fmt: skip
 
@@ -54,7 +58,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(
         ("workload", "system", "search", "predict", "validate", "measure", "calibrate", "doctor", "compare", "report",
-         "gate", "monitor", "observe", "watch"),
+         "decide", "pilot", "gate", "monitor", "observe", "watch"),
         "assay.api",
     ),
     **dict.fromkeys(("batches", "emit", "phase"), "assay.marks"),
@@ -63,6 +67,7 @@ _HOMES = {
     **dict.fromkeys(("AssayError", "InputError", "MeasureError", "Finding"), "assay.errors"),
     "Workload": "assay.workload", "Model": "assay.model", "Result": "assay.result", "Value": "assay.result",
     "Run": "assay.run", "Calibration": "assay.calibration", "Observation": "assay.observed",
+    "Pilot": "assay.pilot", "Decision": "assay.decision",
 }  # fmt: skip
 
 

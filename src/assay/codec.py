@@ -12,7 +12,7 @@ import re
 import reprlib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -25,7 +25,9 @@ from assay.units import parse, suffix, unit_of
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
-__all__ = ["Fact", "Raw", "Source", "decode", "decode_sourced", "encode", "read_csv", "read_json", "read_toml"]
+__all__ = [
+    "Fact", "Raw", "Source", "decode", "decode_sourced", "encode", "problems", "read_csv", "read_json", "read_toml",
+]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -59,6 +61,45 @@ class Fact:
 def decode(raw: Raw, cls: type[T], where: str = "") -> T:
     """A noun from plain tables. Keys may leave out the unit (`power` for `power_w`); unknown keys are refused."""
     return _validate(_plain(raw, cls, where, "", None), cls, where)
+
+
+def problems(raw: Raw, cls: Any, where: str = "", path: str = "") -> Iterator[tuple[str, InputError]]:
+    """Every reason why these tables are not that noun, each with the key it is about: `candidates[1].price`.
+
+    What a table lacks as a whole is told once each of its keys is right.
+    """
+    hints, _ = _fields(cls)
+    whole = True
+    for key, value in raw.items():
+        try:
+            ((name, _),) = _plain({key: None}, cls, where, path, None).items()
+            inner = list(_inside(value, hints[name], path + key, where))
+            if not inner:
+                _adapter(hints[name]).validate_python(_value(value, hints[name], where, path + name, None))
+            for place, noun, table in inner:
+                found = list(problems(table, noun, where, place))
+                whole = whole and not found
+                yield from found
+        except InputError as error:
+            whole = False
+            yield path + key, error
+        except ValueError as error:  # pydantic's, of one field
+            whole = False
+            yield path + key, _explain(error, where)  # type: ignore[arg-type]
+    try:
+        if whole:
+            decode(raw, cls, where)
+    except InputError as error:
+        yield path.rstrip("."), error
+
+
+def _inside(value: object, hint: Any, path: str, where: str) -> Iterator[tuple[str, Any, Raw]]:
+    """The tables in a value that are nouns themselves: where each is, what it should be, what it holds."""
+    kind, args = _unwrap(hint)
+    if dataclasses.is_dataclass(kind) and kind is not Assumption and isinstance(value, Mapping) and "is" not in value:
+        yield f"{path}.", kind, value
+    elif kind is tuple and args and dataclasses.is_dataclass(args[0]) and isinstance(value, list):
+        yield from ((f"{path}[{i}].", args[0], _table(item, f"{where}: {path}[{i}]")) for i, item in enumerate(value))
 
 
 def decode_sourced(raw: Raw, cls: type[T], where: str = "") -> tuple[T, dict[str, Fact]]:

@@ -146,6 +146,7 @@ class Decision:
     checklist: tuple[Item, ...] = ()
     places: tuple[SiteChoice, ...] = ()
     assumptions: Mapping[str, Assumption] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)  # of each assumption, as in units.SUFFIXES
     own: tuple[str, ...] = ()  # names of those that the pilot file states itself
     warnings: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)  # fingerprints: pilot file, catalog, each run

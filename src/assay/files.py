@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -55,6 +56,102 @@ def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
         return [{k: (v or "").strip() for k, v in row.items() if isinstance(k, str)} for row in rows]
     except csv.Error as error:
         raise InputError(f"this is not CSV: {error}", where=str(path), hint="check quotes and commas there") from None
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that people write; InputError where there is none, or too much of it."""
+    return _text(path)
+
+
+def toml_lines(text: str) -> dict[str, int]:
+    r"""The line of each key of a TOML file, by its path; of what is no TOML, as far as it goes.
+
+    >>> toml_lines("[[sites]]\nname = 'a'\npower = [{ date = 1 }]")["sites[0].power[0].date"]
+    3
+    """
+    tokens, found, counts, here, i = _tokens(text), dict[str, int](), dict[str, int](), "", 0
+    with suppress(IndexError, RecursionError):
+        while True:
+            kind, word, line = tokens[i]
+            if kind == "newline":
+                i += 1
+            elif word == "[":
+                double = tokens[i + 1][1] == "["
+                parts, i = _key(tokens, i + 1 + double)
+                here = _table_path(parts, counts, double, found, line)
+                i += 1 + double
+            else:
+                i = _pair(tokens, i, here, found)
+    return found
+
+
+_Token = tuple[str, str, int]  # kind, text, line
+_TOKEN = re.compile(
+    r"""(?P<space>[ \t\r]+|\#[^\n]*)|(?P<newline>\n)|(?P<mark>[\[\]{}=,.])|(?P<bare>[^\s\[\]{}=,.#"']+)
+    |(?P<text>\"{3}(?:\\.|[^\\])*?\"{3,5}|'{3}.*?'{3,5}|"(?:\\.|[^"\\\n])*"|'[^'\n]*')|(?P<odd>.)""",
+    re.DOTALL | re.VERBOSE,
+)
+
+
+def _tokens(text: str) -> list[_Token]:
+    found, line = list[_Token](), 1
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup != "space":
+            found.append((str(match.lastgroup), match[0], line))
+        line += match[0].count("\n")
+    return found
+
+
+def _key(tokens: list[_Token], i: int) -> tuple[list[str], int]:
+    """The parts of a dotted key, and where what follows it begins."""
+    parts = []
+    while tokens[i][1] not in ("=", "]"):
+        kind, word, _ = tokens[i]
+        parts += [] if word == "." else [word[1:-1] if kind == "text" else word]
+        i += 1
+    return parts, i
+
+
+def _table_path(parts: Sequence[str], counts: dict[str, int], double: bool, found: dict[str, int], line: int) -> str:
+    """Where a [table] or an element of [[tables]] lies; `counts` holds the latest of each array of tables."""
+    path = ""
+    for n, part in enumerate(parts, start=1):
+        path = f"{path}.{part}" if path else part
+        found.setdefault(path, line)
+        if double and n == len(parts):
+            counts[path] = counts.get(path, -1) + 1
+        if path in counts:
+            path = f"{path}[{counts[path]}]"
+            found.setdefault(path, line)
+    return path
+
+
+def _pair(tokens: list[_Token], i: int, path: str, found: dict[str, int]) -> int:
+    line = tokens[i][2]
+    parts, i = _key(tokens, i)
+    for part in parts:
+        path = f"{path}.{part}" if path else part
+        found.setdefault(path, line)
+    return _value(tokens, i + 1, path, found)
+
+
+def _value(tokens: list[_Token], i: int, path: str, found: dict[str, int]) -> int:
+    """Step over a value, and note what lies in it."""
+    opened, n = tokens[i][1], 0
+    if opened not in ("[", "{"):
+        while tokens[i][1] not in (",", "]", "}", "\n"):
+            i += 1
+        return i
+    i += 1
+    while tokens[i][1] not in ("]", "}"):
+        if tokens[i][1] in (",", "\n"):
+            i += 1
+        elif opened == "{":
+            i = _pair(tokens, i, path, found)
+        else:
+            found.setdefault(f"{path}[{n}]", tokens[i][2])
+            i, n = _value(tokens, i, f"{path}[{n}]", found), n + 1
+    return i + 1
 
 
 def write_text(path: Path, text: str) -> None:

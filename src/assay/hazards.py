@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from assay.assumption import Assumption
+from assay.hardware import Execution
+from assay.pilot import Cooling, Via
 from assay.result import Value
 
 Grade = Literal["low", "medium", "high", "unknown"]  # of a risk
@@ -50,7 +53,32 @@ class Question:
     why: str
     unit: str = ""  # of the answer, in words
     weight: float = 0.0  # how much of the decision hangs on it, from 0 to 1
-    answers: tuple[tuple[str, str], ...] = ()  # candidate -> answer
+    answers: tuple[tuple[str, str], ...] = ()  # candidate -> what its vendor answered
+    measured: tuple[tuple[str, str], ...] = ()  # candidate -> what the pilot measured
+    asked: tuple[str, ...] = ()  # candidates that it is for
+
+    @property
+    def open_for(self) -> tuple[str, ...]:
+        """The candidates of whom neither a vendor nor the pilot has said it."""
+        known = {name for name, _ in (*self.answers, *self.measured)}
+        return tuple(name for name in self.asked if name not in known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionTemplate:
+    """A question that may be put to a vendor: of whom it is asked, and what settles it."""
+
+    id: str
+    topic: str
+    text: str
+    why: str
+    unit: str = ""  # of the answer, in words
+    weight: float  # how much may hang on it at most, from 0 to 1
+    moves: tuple[str, ...] = ()  # inputs of the decision that the answer would narrow, by field name
+    metrics: tuple[str, ...] = ()  # that answer it, measured here
+    vias: tuple[Via, ...] = ()  # empty: each
+    executions: tuple[Execution, ...] = ()  # empty: each
+    coolings: tuple[Cooling, ...] = ()  # empty: each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +94,15 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemTemplate:
+    """A question of the checklist, as it is before anybody has answered it."""
+
+    id: str
+    topic: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Skill:
     """People that a candidate needs: a skill, how many, and why."""
 
@@ -73,6 +110,23 @@ class Skill:
     people: Value
     why: str
     training_weeks: Value | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillTemplate:
+    """A skill, for which kind of machine it is needed, and how many people that takes."""
+
+    name: str
+    why: str
+    least: Assumption  # people, however few servers there are
+    servers_per_person: Assumption | None = None  # None: their number does not grow with the servers
+    training_weeks: Assumption | None = None
+    vias: tuple[Via, ...] = ()  # empty: each
+    executions: tuple[Execution, ...] = ()
+    maturities: tuple[str, ...] = ()
+    coolings: tuple[Cooling, ...] = ()
+    least_servers: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +148,14 @@ class Step:
     gate: str
     rollback: str
     runbook: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Playbook:
+    """How work is moved from one pool to another, whatever the work is."""
+
+    steps: tuple[Step, ...]
+    incidents: tuple[tuple[str, str], ...]  # metric name -> how it is compared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ class Metric:
     better: Better = "neither"
     meaning: str = ""
     kind: Kind = "gauge"
-    group: str = ""  # job | stream | device | host; empty: a command's own, which nobody has described
+    group: str = ""  # job | stream | device | host | pilot; empty: a command's own, which nobody has described
     otel: str = ""  # its name in OpenTelemetry's semantic conventions, where they have one
     attributes: Mapping[str, str] = field(default_factory=dict)  # … and what they want said beside it
 

@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.api import search, system, workload
+from assay.api.jobs import Stated, count, divisible, job_of, machines
 from assay.cli import answers
 from assay.cli import main as cli
-from assay.cli.jobs import Stated, count, divisible, job_of, machines
 from assay.cli.stacked import split
 from assay.errors import AssayError, InputError
 from assay.result import METRICS, Result, Value

@@ -103,7 +103,7 @@ def test_what_overturns_is_where_the_costs_meet() -> None:
     table = Table()
     for key, stated in TABLE.items():
         table.put(key, "", stated)
-    found = overturns(RENTED, [BOUGHT], table)
+    found = overturns(RENTED, [BOUGHT], table, lambda o: o.work_usd)
     price = next(o for o in found if o.name == "price")
     x = {key: s.value for key, s in TABLE.items()} | {"price": price.at}
     assert float(outcome(BOUGHT, x).work_usd) == pytest.approx(float(outcome(RENTED, x).work_usd), rel=1e-3)

@@ -12,11 +12,13 @@ if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
     from assay.api.calibrating import calibrate, calibrate_published
     from assay.api.checking import check, published, shelves, validate
     from assay.api.comparing import compare
+    from assay.api.deciding import decide
     from assay.api.demo import demo
     from assay.api.gating import gate, history, ruling
     from assay.api.measuring import doctor, measure
     from assay.api.monitoring import monitor
     from assay.api.observing import observe
+    from assay.api.piloting import pilot
     from assay.api.predicting import best, calibrated, explore, predict, search, system, too_large, workload
     from assay.api.reporting import report
     from assay.api.studying import compare_systems, every_system, rank, ties
@@ -24,8 +26,8 @@ if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
     from assay.api.watching import import_prometheus, watch
 
 __all__ = [
-    "best", "calibrate", "calibrate_published", "calibrated", "check", "compare", "compare_systems", "demo", "doctor",
-    "every_system", "explore", "gate", "history", "import_prometheus", "measure", "monitor", "observe", "predict",
+    "best", "calibrate", "calibrate_published", "calibrated", "check", "compare", "compare_systems", "decide", "demo", "doctor",
+    "every_system", "explore", "gate", "history", "import_prometheus", "measure", "monitor", "observe", "pilot", "predict",
     "published", "rank", "report", "ruling", "search", "shelves", "system", "ties", "too_large", "tune", "validate",
     "watch", "workload",
 ]  # fmt: skip
@@ -40,7 +42,7 @@ _HOMES = {
     **dict.fromkeys(("calibrate", "calibrate_published"), "calibrating"),
     **dict.fromkeys(("compare_systems", "every_system", "rank", "ties"), "studying"),
     "monitor": "monitoring", "observe": "observing", "report": "reporting", "compare": "comparing", "demo": "demo",
-    "tune": "tuning",
+    "tune": "tuning", "decide": "deciding", "pilot": "piloting",
 }  # fmt: skip
 
 

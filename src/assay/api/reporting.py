@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,15 +11,17 @@ from pathlib import Path
 from assay import store
 from assay.api.calibrating import calibrate
 from assay.api.observing import reached
+from assay.api.pilot_file import FILE
 from assay.api.showing import now, run_study, tool
 from assay.api.studying import Ranked, provenance
+from assay.decision import Decision
 from assay.errors import AssayError, InputError
 from assay.files import write_text
 from assay.machine import Machine
 from assay.measure.inventory import detect
 from assay.measure.workload import typed
 from assay.predict.host import Host
-from assay.report import render, render_run
+from assay.report import decision_tables, render, render_decision, render_run, table_rows
 from assay.report.study import Measured, ParityPoint, RunLine, Study
 from assay.result import Result
 from assay.run import Run
@@ -28,13 +32,23 @@ _USABLE = 0.5  # typical error above which a calibration says nothing of the mac
 
 
 def report(
-    paths: Sequence[Path | str] | Path | str, out: Path | str, *, tell: Callable[[str], None] | None = None
-) -> Path:
-    """One self-contained HTML file: the pages of one run, or several runs put together with a check of the formulas.
+    paths: Sequence[Path | str] | Path | str | Decision, out: Path | str, *, tell: Callable[[str], None] | None = None,
+    tables: Path | str | None = None,
+) -> Path:  # fmt: skip
+    """One self-contained HTML file: a decision or the pilot it is made of, one run, or several put together.
 
     Of a folder of runs those that cannot be read are skipped, and `tell` hears of them; a run that was named must do.
+    With `tables` every table of a decision is written there as CSV, too.
     """
+    if isinstance(paths, Decision):
+        return report_decision(paths, out, tables=tables)
     paths = [paths] if isinstance(paths, (str, Path)) else paths
+    if len(paths) == 1 and _is_pilot(paths[0]):
+        from assay.api.deciding import decide
+
+        return report_decision(decide(paths[0]), out, tables=tables)
+    if tables is not None:
+        raise InputError("tables are written of a pilot", where=str(tables), hint="a run's samples are Parquet already")
     read = [found for path in paths for found in _read(path, tell or (lambda _: None))]
     folders, runs = [folder for folder, _ in read], [run for _, run in read]
     if len(folders) == 1:
@@ -52,6 +66,21 @@ def report(
         verdict=f"{len(runs)} run{'s' if len(runs) > 1 else ''}, {sum(len(r.cases) for r in runs)} cases measured.",
     )  # fmt: skip
     return write(study, Path(out))
+
+
+def report_decision(decision: Decision, out: Path | str, *, tables: Path | str | None = None) -> Path:
+    """The pages of a decision as one HTML file, and every table as CSV where a folder for them is named."""
+    write_text(Path(out), render_decision(decision, created=now()))
+    for table in decision_tables(decision) if tables is not None else ():
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(table_rows(table))
+        write_text(Path(str(tables)) / f"{table.id}.csv", text.getvalue())
+    return Path(out)
+
+
+def _is_pilot(path: Path | str) -> bool:
+    path = Path(path)
+    return path.name == FILE or (path.is_dir() and (path / FILE).is_file())
 
 
 def write(study: Study, out: Path) -> Path:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import signal
 import sys
-from typing import Any
 
 import click
 
-from assay.errors import AssayError, did_you_mean
+from assay.cli.verbs import Verbs
+from assay.errors import AssayError
 
 # verb -> (module under assay.cli, one line for --help); a module is imported only when its verb is typed.
 VERBS = {
@@ -24,49 +23,15 @@ VERBS = {
     "calibrate": ("calibrate", "Earn efficiencies from measured runs."),
     "compare": ("compare", "Apples to apples, or refused with the reason."),
     "gate": ("gate", "Is the new one slower? For CI: exit 1 on a regression, at most 1 % false alarms."),
+    "pilot": ("pilot", "The 30 to 60 day pilot as one file: what is asked, tried, proven, and decided."),
     "watch": ("watch", "Live devices; real utilization; Prometheus and OTLP in and out."),
     "report": ("report", "One self-contained HTML file."),
 }
 
 
-class Verbs(click.Group):
-    """A group whose verbs are imported when they are used, so that `--help` stays fast."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb. A closed pipe (`assay catalog | head`) is no error, though click would exit 1: a finding."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(0)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The verbs, in the order a project meets them."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the one module that holds this verb."""
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"assay.cli.{VERBS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with a near miss for a mistyped verb."""
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
-            raise click.UsageError(f'"{args[0]}" is not a verb; {did_you_mean(args[0], VERBS) or "see assay --help"}')
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of verbs, without importing any of them."""
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, line) for name, (_, line) in VERBS.items()])
-
-
-@click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Verbs, verbs=VERBS, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="assay")
 @click.pass_context
 def root(ctx: click.Context) -> None:

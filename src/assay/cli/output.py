@@ -46,7 +46,7 @@ def emit(rows: Sequence[Row], fmt: str, *, title: str = "", data: object | None 
             json.dumps(rows if data is None else data, indent=2, ensure_ascii=False, allow_nan=False, default=str)
         )
     elif fmt == "csv":
-        click.echo(_csv(rows), nl=False)
+        click.echo(as_csv(rows), nl=False)
     elif fmt == "md":
         click.echo(_markdown(rows))
     elif sys.stdout.isatty():
@@ -73,7 +73,8 @@ def _cell(value: object) -> str:
     return "" if value is None else inert(" ".join(str(value).split("\n")))
 
 
-def _csv(rows: Sequence[Row]) -> str:
+def as_csv(rows: Sequence[Row]) -> str:
+    """Rows as CSV, their keys as its head."""
     out = io.StringIO()
     writer = csv.DictWriter(out, _columns(rows), lineterminator="\n")
     writer.writeheader()

@@ -14,7 +14,7 @@ from assay.cli.output import emit, format_option, say
 from assay.errors import Finding
 
 if TYPE_CHECKING:
-    from assay.cli.jobs import Job, Stated
+    from assay.api.jobs import Job, Stated
     from assay.cli.outcomes import Outcome
     from assay.hardware import System
     from assay.result import Result
@@ -52,8 +52,8 @@ def predict(
     assay predict llama-3.1-8b --on hgx-h100 --nodes 4 --seq-len 8192 --batch-tokens 4M --tokens 100B
     assay predict job.toml --on all --by rent
     """
+    from assay.api.jobs import Stated, job_of, machines
     from assay.cli.answers import ranked
-    from assay.cli.jobs import Stated, job_of, machines
     from assay.cli.outcomes import nowhere, outcome_of
     from assay.plan import parse_plan
     from assay.predict.estimate import shape_of

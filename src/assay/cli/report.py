@@ -15,15 +15,17 @@ from assay.cli.output import say
     "-o", "--out", metavar="FILE", default="runs/report.html", show_default=True, type=click.Path(path_type=Path),
     help="Where to write it; an existing file is replaced.",
 )  # fmt: skip
-def report(paths: tuple[Path, ...], out: Path) -> None:
-    """One self-contained HTML file from runs.
+@click.option("--csv", "tables", metavar="DIR", type=click.Path(path_type=Path),
+              help="Of a pilot: every table as CSV, too.")  # fmt: skip
+def report(paths: tuple[Path, ...], out: Path, tables: Path | None) -> None:
+    """One self-contained HTML file from runs, or from a pilot.
 
-    PATH is a run (a folder under ./runs, or its id) or a folder that holds runs; of those the ones that cannot be read
+    PATH is a pilot.toml or its folder, a run (a folder under ./runs, or its id) or a folder that holds runs; of those the ones that cannot be read
     are skipped and named. The file asks nothing of any network and can be read with JavaScript off.
     """
     from assay import api
     from assay.units import show
 
-    written = api.report(paths, out, tell=say)
+    written = api.report(paths, out, tell=say, tables=tables)
     click.echo(f"{written}  {show(written.stat().st_size, 'bytes')}")
     say(f"Next: open {written} in a browser, or send it: nothing outside the file is needed.")

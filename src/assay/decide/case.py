@@ -70,6 +70,7 @@ class Outcome:
     carried: Amount  # share of the wanted work
     rates: Mapping[str, Amount]  # of one cluster, stops taken off
     energy_j: Amount | None  # a year, with cooling, whoever pays it
+    duration_s: Amount | None  # of the longest job; None: nothing here has an end
 
 
 def outcome(case: Case, x: Mapping[str, Amount]) -> Outcome:
@@ -80,7 +81,7 @@ def outcome(case: Case, x: Mapping[str, Amount]) -> Outcome:
     year = year_usd(bill)
     return Outcome(
         bill=bill, year_usd=year, work_usd=year / carried, used=used, carried=carried, rates=rates,
-        energy_j=_energy(case, x, used),
+        energy_j=_energy(case, x, used), duration_s=_duration(case, rates),
     )  # fmt: skip
 
 
@@ -92,6 +93,13 @@ def _energy(case: Case, x: Mapping[str, Amount], used: Amount) -> Amount | None:
     return it_w * share * _get(case, x, "pue", 1.0) * YEAR_S
 
 
+def _duration(case: Case, rates: Mapping[str, Amount]) -> Amount | None:
+    import numpy as np
+
+    jobs = [load.per_job / rates[load.workload] for load in case.loads if load.per_job is not None]
+    return np.max(np.broadcast_arrays(*jobs), axis=0) if jobs else None
+
+
 def clusters_needed(case: Case, x: Mapping[str, Amount]) -> int:
     """How many clusters carry the work in its busiest year."""
     from math import ceil
@@ -99,7 +107,7 @@ def clusters_needed(case: Case, x: Mapping[str, Amount]) -> int:
     rates = {load.workload: x[load.rate] * _goodput(case, x, load) for load in case.loads}
     years = case.horizon_s / YEAR_S
     busiest = max(_wanted(case, x, rates, t) for t in (0.5, max(0.5, years - 0.5)))
-    room = 1.0 if case.elastic else _get(case, x, "availability") * _most(case, x)
+    room = 1.0 if case.elastic else _get(case, x, "availability", 1.0) * _most(case, x)
     return max(1, ceil(float(busiest / room) * (1 - BEYOND)))
 
 

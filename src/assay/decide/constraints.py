@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 from assay.decide.case import Outcome
 from assay.decide.stating import Standing
+from assay.decide.wording import shown
 from assay.decision import Proof, Rate, Ruling
 from assay.pilot import Needs, Work
 from assay.result import Value
@@ -34,9 +35,11 @@ def constraints(
 
 def delivered(standing: Standing, ordered: date) -> tuple[date, date] | None:
     """The usual and the late day on which it can be worked with; None where nobody said."""
-    wait = standing.candidate.delivery_s
-    if wait is None:
-        return (ordered, ordered) if standing.candidate.via == "own" else None
+    c = standing.candidate
+    wait = c.delivery_s
+    if wait is None:  # what is rented by the hour is there when it is asked for, or nobody rents it out
+        at_once = c.via == "own" or (c.via == "rent" and c.term in ("on-demand", "spot"))
+        return (ordered, ordered) if at_once else None
     return ordered + timedelta(seconds=wait.value), ordered + timedelta(seconds=wait.high)
 
 
@@ -175,11 +178,10 @@ def _size(without_ramp: float | None) -> Iterator[Ruling]:
 
 def _limits(needs: Needs, base: Outcome | None, carbon_kg: Value | None) -> Iterator[Ruling]:
     if needs.most_capex_usd is not None and base is not None:
-        asked = float(base.bill.capex_usd)
+        asked, most = float(base.bill.capex_usd), needs.most_capex_usd
+        text = f"{shown(asked, 'usd')} is paid before it runs; at most {shown(most, 'usd')} is there."
         yield Ruling(
-            name="money at the start", proof="pass" if asked <= needs.most_capex_usd else "fail",
-            text=f"{show(asked, 'usd')} is paid before it runs; at most {show(needs.most_capex_usd, 'usd')} is there.",
-            metric="capex_usd", wanted=needs.most_capex_usd,
+            name="money at the start", proof=_proof(asked <= most), text=text, metric="capex_usd", wanted=most
         )  # fmt: skip
     if needs.most_carbon_kg is not None:
         if carbon_kg is None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from assay.decide.case import Case, outcome
+from assay.decide.case import Case, Outcome, outcome
 from assay.decide.draws import usual
 from assay.decide.stating import Table
 from assay.decide.tornado import turning_points
@@ -19,16 +19,11 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[np.float64]]
 
-Score = Callable[[Case, Mapping[str, "Amount"]], "Amount"]
+Figure = Callable[[Outcome], "Amount"]
 MOST = 10
 
 
-def work_usd(case: Case, x: Mapping[str, Amount]) -> Amount:
-    """Cost of all of the work, a mean year."""
-    return outcome(case, x).work_usd
-
-
-def overturns(leader: Case, others: Sequence[Case], table: Table, score: Score = work_usd) -> tuple[Overturn, ...]:
+def overturns(leader: Case, others: Sequence[Case], table: Table, figure: Figure) -> tuple[Overturn, ...]:
     """Values of single numbers at which another candidate's score passes the leader's, the likeliest first.
 
     Likely is what lies within the number's stated range; then what is nearest to its usual value, as a ratio.
@@ -40,7 +35,7 @@ def overturns(leader: Case, others: Sequence[Case], table: Table, score: Score =
             continue
 
         def along(case: Case, key: str = key) -> Callable[[Array], Array]:
-            return lambda grid: score(case, {**x, key: grid})  # type: ignore[return-value]  # an array in, an array out
+            return lambda grid: figure(outcome(case, {**x, key: grid}))  # type: ignore[return-value]  # an array in, an array out
 
         points = [
             (point, other.name) for other in others for point in turning_points(stated, along(leader), along(other))[:1]

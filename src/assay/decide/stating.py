@@ -14,6 +14,7 @@ from assay.decide.case import Case, Load
 from assay.decide.money import YEAR_S
 from assay.decision import Rate
 from assay.economics import Economics
+from assay.errors import InputError
 from assay.hardware import Offer, System
 from assay.pilot import Candidate, Demand, Site, Work
 from assay.result import Value
@@ -140,7 +141,8 @@ def asked(offers: Sequence[Offer], via: str, term: str) -> tuple[Assumption | No
 def _hosted(standing: Standing) -> bool:
     """Whether its power and its place are ours to pay."""
     site = standing.site
-    return standing.candidate.via != "rent" and not (site is not None and site.kind == "cloud")
+    cloud = site is not None and site.kind == "cloud"
+    return standing.candidate.via != "rent" and not cloud and standing.system is not None
 
 
 def _per_node(standing: Standing) -> int:
@@ -203,6 +205,8 @@ def _hosting(standing: Standing, economics: Economics, table: Table) -> dict[str
     site, c = standing.site, standing.candidate
     name = site.name if site is not None else "no site named"
     held = set(site.colo_covers) if site is not None else set()
+    if site is not None:
+        _refuse_twice(site)
     keys: dict[str, str] = {}
     if site is not None and site.kind == "colo":
         stated = site.colo_usd_per_w_per_s or _given(economics.colo_usd_per_w_per_s)
@@ -226,6 +230,19 @@ def _hosting(standing: Standing, economics: Economics, table: Table) -> dict[str
     if site is not None and site.plant_usd_per_w is not None:
         keys["plant_usd_per_w"] = table.put(f"plant at {name}", "usd_per_w", site.plant_usd_per_w, c.name)
     return keys
+
+
+def _refuse_twice(site: Site) -> None:
+    """What a colo price holds already is not paid for again: the commonest error of such sums."""
+    twice = {
+        "power": site.electricity_usd_per_j or site.demand_charge_usd_per_w_per_s,
+        "cooling": site.pue,
+    }
+    for held in site.colo_covers:
+        if twice[held] is not None:
+            what = f"its price holds {held}, and {'a PUE' if held == 'cooling' else 'a tariff'} is stated beside it"
+            hint = f'leave one out: colo_covers = [… "{held}"], or the figure'
+            raise InputError(f"{what}: that would be paid twice", where=f'site "{site.name}"', hint=hint)
 
 
 def _loads(standing: Standing, works: Sequence[Work], table: Table) -> list[Load]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -37,8 +38,15 @@ FIGURES: Mapping[str, Callable[[Outcome], Amount]] = {
     "capex_usd": lambda o: o.bill.capex_usd,
     "used": lambda o: o.used,
     "carried": lambda o: o.carried,
-    "energy_j": lambda o: o.energy_j if o.energy_j is not None else 0.0,
+    "energy_j": lambda o: o.energy_j / o.carried if o.energy_j is not None else math.nan,
+    "duration_s": lambda o: o.duration_s if o.duration_s is not None else math.nan,
 }
+
+# Objective -> the figure that ranks.
+RANKED_BY: Mapping[str, str] = {
+    "cost of the work": "work_usd", "cost per used hour": "used_usd_per_s", "time to train": "duration_s",
+    "energy": "energy_j",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

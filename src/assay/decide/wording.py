@@ -51,7 +51,7 @@ def verdict(answer: Answer, candidates: Sequence[Judged], found: Order, objectiv
 def told(one: Judged, objective: str) -> str:
     """A candidate's figure in words."""
     words, unit = OBJECTIVES[objective]
-    return f"{_figure(one.score, unit)} {words}" if one.score else f"an unknown sum {words}"
+    return f"{figure(one.score, unit)} {words}" if one.score else f"an unknown sum {words}"
 
 
 def _ahead(leader: Judged, found: Order, by_name: Mapping[str, Judged]) -> str:
@@ -119,7 +119,8 @@ def shown(value: float, unit: str) -> str:
     return show(float(f"{value:.3g}"), unit)
 
 
-def _figure(value: Value, unit: str) -> str:
+def figure(value: Value, unit: str) -> str:
+    """A figure with its interval, each in three digits."""
     mean, low, high = (shown(v, unit) for v in (value.mean, value.low, value.high))
     return mean if value.low == value.high else f"{mean} ({low} to {high})"
 

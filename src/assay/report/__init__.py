@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from assay.report.decision_data import table_rows
+from assay.report.decision_page import render_decision
+from assay.report.decision_sections import decision_tables
 from assay.report.html import render
 from assay.report.run_page import render_run
 from assay.report.run_study import Beside, RunStudy
@@ -9,6 +12,6 @@ from assay.report.study import Measured, ParityPoint, Provenance, Refusal, Study
 from assay.report.timelines import sensors
 
 __all__ = [
-    "Beside", "Measured", "ParityPoint", "Provenance", "Refusal", "RunStudy", "Study", "render", "render_run",
-    "sensors",
+    "Beside", "Measured", "ParityPoint", "Provenance", "Refusal", "RunStudy", "Study", "decision_tables", "render",
+    "render_decision", "render_run", "sensors", "table_rows",
 ]  # fmt: skip

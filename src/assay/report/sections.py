@@ -50,6 +50,7 @@ class Section:
     pairs: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     folded: bool = False  # its tables are folded away, one summary each
+    more: tuple[Table, ...] = ()  # tables below the others, folded away
 
 
 def sections(study: Study, found: Sequence[Option]) -> list[Section]:

@@ -17,6 +17,7 @@ class Column:
     key: str
     number: bool = False
     hint: str = ""
+    named: bool = False  # a name, written as it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What was typed, as a job and as machines: the door of the verbs that predict."""
+"""What was written, as a job and as machines: typed in a shell, in a workload file, or in a pilot."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TypeAlias
 from assay.errors import InputError
 from assay.hardware import System
 from assay.model import Model, TransformerShape
+from assay.pilot import Work
 from assay.workload import Task, Workload
 
 Count: TypeAlias = int | float | str | bool  # as written: 8192, "4M", "100B"; true is refused with a plain sentence
@@ -71,11 +72,25 @@ def count(written: Count, where: str, most: int = _MOST) -> int:
 
 def job_of(text: str, flags: Stated, folders: Sequence[Path] = ()) -> Job:
     """The job that a name, a config.json, a folder or a workload file and the flags beside it stand for."""
-    from assay.api import workload
+    stated, where = _read(text)
+    return _job(_over(stated, flags), where, text, folders)
+
+
+def job_of_work(work: Work, beside: Path = Path(), folders: Sequence[Path] = ()) -> Job:
+    """The job that one kind of work of a pilot stands for; a model's path is looked for beside the pilot's file."""
+    path = beside / work.model
+    stated = Stated(
+        model=str(path) if work.model and os.path.exists(path) else work.model, name=work.name,  # noqa: PTH110
+        task=work.task, seq_len=work.seq_len, global_batch=work.global_batch, batch_tokens=work.batch_tokens,
+        tokens=None if work.tokens is None else work.tokens.value, precision=work.precision,
+    )  # fmt: skip
+    return _job(stated, f'workload "{work.name}"', work.name, folders)
+
+
+def _job(stated: Stated, where: str, text: str, folders: Sequence[Path]) -> Job:
+    from assay.api.predicting import workload
     from assay.catalog.models import model
 
-    stated, where = _read(text)
-    stated = _over(stated, flags)
     if stated.task == "serve":
         raise InputError("serving is not predicted yet", where=where or text, hint='task = "train" or "finetune" is')
     found = model(stated.model, folders)
@@ -194,7 +209,7 @@ def _place(where: str, key: str) -> str:
 def _machine(name: str, nodes: int | None, folders: Sequence[Path]) -> System:
     """A system by name. "4x H100" is a box of four, "16x H100" two boxes of eight, "4x DGX H100" four boxes."""
     from assay import catalog
-    from assay.api import system
+    from assay.api.predicting import system
 
     many = _MANY.fullmatch(name)
     found = system(name, nodes or 1, folders)

@@ -1,0 +1,92 @@
+"""A pilot as it is asked about: its file, its runs, what vendors answered, and the day it is decided on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+from assay.api.evidence import Known, known, stated
+from assay.api.pilot_file import path_of
+from assay.api.piloting import check
+from assay.api.piloting import pilot as read
+from assay.api.rating import Measured
+from assay.api.showing import now
+from assay.catalog.economics import economics as shipped
+from assay.decide.gates import Witness
+from assay.decision import Rate
+from assay.economics import Economics
+from assay.errors import InputError
+from assay.pilot import Pilot
+from assay.result import Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A pilot with all that was found out of it, and the day it is decided on."""
+
+    pilot: Pilot
+    known: Known
+    folder: Path
+    economics: Economics
+    today: date
+    measured: Measured
+    folders: Sequence[Path] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)  # fingerprints of what it rests on
+    warnings: tuple[str, ...] = ()
+
+
+def asked(source: Pilot | Path | str, today: str, folders: Sequence[Path]) -> Asked:
+    """Read everything that a decision rests on; InputError for a pilot that has errors, or a day that is none."""
+    try:
+        day = date.fromisoformat((today or now())[:10])
+    except ValueError:
+        raise InputError(f'"{today}" is no date', where="today", hint="write 2026-11-27") from None
+    if isinstance(source, Pilot):
+        nothing = Known(witnesses=stated(source), added=(), answers={}, runs={})
+        return Asked(pilot=source, known=nothing, folder=Path(), economics=source.assumptions.over(shipped()),
+                     folders=folders, today=day, measured={})  # fmt: skip
+    file = path_of(source)
+    pilot = read(file, folders)
+    seen = known(pilot, file.parent)
+    return Asked(
+        pilot=_answered(pilot, seen), known=seen, folder=file.parent, economics=pilot.assumptions.over(shipped()),
+        folders=folders, today=day, measured=_measured(seen.witnesses), inputs=_prints(file, seen),
+        warnings=_warnings(file, seen, day, folders),
+    )  # fmt: skip
+
+
+def _answered(pilot: Pilot, seen: Known) -> Pilot:
+    """The pilot with what vendors answered since its file was written."""
+    told = (replace(c, answers={**c.answers, **seen.answers.get(c.name, {})}) for c in pilot.candidates)
+    return replace(pilot, candidates=tuple(told))
+
+
+def _prints(file: Path, seen: Known) -> dict[str, str]:
+    own = {"pilot.toml": hashlib.sha256(file.read_bytes()).hexdigest()[:12]}
+    return own | {f"run {one.id[:8]}": one.sha256[:12] for one in seen.added}
+
+
+def _warnings(file: Path, seen: Known, day: date, folders: Sequence[Path]) -> tuple[str, ...]:
+    told = [one for one in check(file, str(day), folders) if one.severity == "warning"]
+    lines = [f"{one.key}: {one.what}" if one.key else one.what for one in told]
+    return (*lines, *(f"not read: {text}" for text in seen.unreadable))
+
+
+def _measured(witnesses: Sequence[Witness]) -> dict[tuple[str, str], Rate]:
+    """The latest rate of the work itself that was measured, of the highest stage; a trial's rate is not the work's."""
+    found: dict[tuple[str, str], tuple[tuple[int, str], Rate]] = {}
+    for one in witnesses:
+        if one.origin != "measured" or not one.whole or one.metric not in ("tokens_per_s", "samples_per_s"):
+            continue
+        low, high = (one.low, one.high) if one.low and one.high else (one.value / 2, one.value * 2)
+        rate = Rate(
+            workload=one.workload, metric=one.metric, origin="measured", source=one.source,
+            value=Value(mean=one.value, low=min(low, one.value), high=max(high, one.value), evidence="A"),
+        )  # fmt: skip
+        key, weight = (one.candidate, one.workload), (one.stage or 0, one.at)
+        if key not in found or weight > found[key][0]:
+            found[key] = (weight, rate)
+    return {key: rate for key, (_, rate) in found.items()}

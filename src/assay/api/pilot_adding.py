@@ -1,0 +1,158 @@
+"""Runs made anywhere, taken into a pilot: whose they are, whether they can be, and how whoever knows better insists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from assay import catalog, store
+from assay.api.jobs import count
+from assay.api.pilot_file import path_of
+from assay.api.piloting import pilot as read
+from assay.errors import AssayError, InputError, did_you_mean
+from assay.pilot import THIS_MACHINE, Candidate, Pilot, Work
+from assay.run import Run
+from assay.store import pilots
+from assay.store.pilots import Added
+
+# Settings that say how long and where a trial ran, and not what it was; and what a stage varies on purpose.
+_FREE = frozenset({"steps", "micro_batch", "accumulation", "url", "duration_s", "requests", "rate", "concurrency"})
+
+
+def add(
+    path: Path | str, run: Path | str, *, candidate: str = "", workload: str = "", stage: int = 2, by: str = "",
+    at: str, note: str = "", anyway: str = "", link: bool = False, root: Path | str = "runs",
+) -> Added:  # fmt: skip
+    """Take a run into a pilot's folder. InputError where it is of another kind of work or of another machine.
+
+    `at` is when (ISO 8601), `by` who. `anyway` says why a run that does not match is taken all the same; both are kept.
+    With `link` the run stays where it is.
+    """
+    file = path_of(path)
+    told, place = read(file), store.find(run, root)
+    found = store.load(place)
+    who = _candidate(told, found, candidate)
+    work = _work(told, found, workload)
+    unlike = unlikeness(found, work, who)
+    if unlike and not anyway:
+        hint = 'name another --workload or --candidate; or say why it may count: --anyway "reason"'
+        raise InputError(f"this run is not {work.name} on {who.name}: {'; '.join(unlike)}", where=str(place), hint=hint)
+    entry = Added(
+        run=str(place.resolve()) if link else place.name, id=found.id, candidate=who.name, workload=work.name,
+        stage=stage, by=by, at=at, whole=whole(found, work), note=note, unlike=unlike, anyway=anyway if unlike else "",
+        sha256=pilots.fingerprint(place), duration_s=found.duration_s, accelerators=len(found.accelerators) or None,
+    )  # fmt: skip
+    pilots.add_run(file.parent, place, entry, link=link)
+    return entry
+
+
+def add_answers(path: Path | str, csv: Path, candidate: str, at: str) -> Path:
+    """Take what a vendor answered to the questions of the RFP into a pilot's folder."""
+    file = path_of(path)
+    return pilots.add_answers(file.parent, named("candidate", candidate, read(file).candidates).name, csv, at)
+
+
+def unlikeness(run: Run, work: Work, candidate: Candidate) -> tuple[str, ...]:
+    """In what a run is not this kind of work on this candidate; empty where nothing speaks against it."""
+    trial = work.trial
+    if trial is not None and trial.workload == run.name:
+        other = tuple(
+            f"{key} is {run.settings[key]}, and {wanted} in the trial"
+            for key, wanted in trial.settings.items()
+            if key not in _FREE and run.settings.get(key, wanted) != wanted
+        )
+        return (*(() if not other or whole(run, work) else other), *_other_machine(run, candidate))
+    return (*_other_work(run, work), *_other_machine(run, candidate))
+
+
+def whole(run: Run, work: Work) -> bool:
+    """Whether a run is the work itself: its trial is meant so, or it names the same model and sizes."""
+    trial = work.trial
+    if trial is not None and trial.whole and trial.workload in ("", run.name):
+        return True
+    told = run.settings
+    return bool(work.model) and _same(told.get("model", ""), work.model) and not _other_work(run, work)
+
+
+def _other_work(run: Run, work: Work) -> tuple[str, ...]:
+    """What a run says of itself that the work is not; what it does not say speaks neither for nor against."""
+    told, found = run.settings, []
+    if told.get("model") and work.model and not _same(told["model"], work.model):
+        found.append(f"its model is {told['model']}, not {work.model}")
+    if told.get("precision") and told["precision"] != work.precision:
+        found.append(f"its precision is {told['precision']}, not {work.precision}")
+    for key in ("seq_len", "global_batch"):
+        wanted = getattr(work, key)
+        if told.get(key, "").isdigit() and wanted is not None and int(told[key]) != count(wanted, key):
+            found.append(f"its {key} is {told[key]}, not {wanted}")
+    if work.trial is not None and work.trial.workload and "command" not in told and run.name != work.trial.workload:
+        found.append(f"it is a run of {run.name}, and the trial of {work.name} is {work.trial.workload}")
+    return tuple(found)
+
+
+def _other_machine(run: Run, candidate: Candidate) -> tuple[str, ...]:
+    """What a run was measured on that the candidate is not made of."""
+    if candidate.system == THIS_MACHINE:
+        return ()
+    wanted = catalog.system(candidate.system, 1).accelerator
+    found = sorted({device.name for device in run.accelerators})
+    if not found and all(case.device == "cpu" for case in run.cases) and wanted.architecture != "cpu":
+        return (f"it ran on a processor, and {candidate.system} has {wanted.name}",) if run.cases else ()
+    return tuple(
+        f"it ran on {name}, and {candidate.system} has {wanted.name}" for name in found if _chip(name) != wanted.name
+    )
+
+
+def _chip(device: str) -> str:
+    try:
+        return catalog.resolve(device).name
+    except AssayError:
+        return device
+
+
+def _same(one: str, other: str) -> bool:
+    return re.sub(r"[^a-z0-9.]+", "-", Path(one).name.casefold()) == re.sub(
+        r"[^a-z0-9.]+", "-", Path(other).name.casefold()
+    )
+
+
+def _candidate(pilot: Pilot, run: Run, name: str) -> Candidate:
+    """The candidate that was named; else the only one that is made of what the run was measured on."""
+    if name:
+        return named("candidate", name, pilot.candidates)
+    found = [one for one in pilot.candidates if one.system != THIS_MACHINE and not _other_machine(run, one)]
+    if len(found) != 1:
+        names = [one.name for one in found or pilot.candidates]
+        what = "this run may be of several candidates" if found else "this run is of no candidate's machine"
+        raise InputError(what, where="--candidate", hint=f"name one of {', '.join(names)}")
+    return found[0]
+
+
+def _work(pilot: Pilot, run: Run, name: str) -> Work:
+    """The work that was named; else the only one, or the only one whose trial or model the run is of."""
+    if name:
+        return named("workload", name, pilot.workloads)
+    if len(pilot.workloads) == 1:
+        return pilot.workloads[0]
+    fit = [one for one in pilot.workloads if (one.trial and one.trial.workload == run.name) or whole(run, one)]
+    if len(fit) != 1:
+        names = [one.name for one in fit or pilot.workloads]
+        raise InputError(
+            "this run may be of several kinds of work", where="--workload", hint=f"name one of {', '.join(names)}"
+        )
+    return fit[0]
+
+
+N = TypeVar("N", Candidate, Work)
+
+
+def named(kind: str, name: str, there: Sequence[N]) -> N:
+    """The one of this name; InputError with near misses where there is none."""
+    found = next((one for one in there if one.name == name), None)
+    if found is None:
+        names = [one.name for one in there]
+        hint = did_you_mean(name, names) or f"there are {', '.join(names)}"
+        raise InputError(f'there is no {kind} "{name}" in this pilot', where=f"--{kind}", hint=hint)
+    return found

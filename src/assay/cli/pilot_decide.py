@@ -1,0 +1,150 @@
+"""`assay pilot decide`: what the pilot says today, on what it stands, and what would change it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from assay.cli.output import emit, format_option, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from assay.cli.output import Row
+    from assay.decision import Decision, Judged, Measurement
+
+_WARNED = 6  # warnings that are told; the report has all
+
+
+@click.command()
+@click.argument("path", default=".", type=click.Path())
+@click.option("--again", metavar="FILE", type=click.Path(path_type=Path),
+              help="Make a kept decision again, from the pilot's file as it was, and show what differs.")  # fmt: skip
+@click.option("--no-keep", is_flag=True, help="Do not keep it in the pilot's decisions/.")
+@click.option("--focus", metavar="FILE", type=click.Path(path_type=Path),
+              help="Write the bills as CSV in the columns of FOCUS 1.2.")  # fmt: skip
+@click.option("--report", "out", metavar="FILE", type=click.Path(path_type=Path), help="Write the HTML report, too.")
+@click.option("--draws", type=click.IntRange(1000, 10_000_000), default=100_000, show_default=True,
+              help="How often what is uncertain is drawn.")  # fmt: skip
+@click.option("--catalog", "folders", multiple=True, type=click.Path(), help="A folder of your own; may be repeated.")
+@format_option
+def decide(
+    path: str, again: Path | None, no_keep: bool, focus: Path | None, out: Path | None, draws: int,
+    folders: tuple[str, ...], fmt: str,
+) -> None:  # fmt: skip
+    """What the pilot says today (PATH: the file, or its folder; default: here).
+
+    First what is ruled out and why, then the order by the pilot's objective with 90 % intervals, ties declared. "Pilot
+    first" and "do not buy yet" are answers. It is kept in decisions/ with everything it needs to be made again.
+    """
+    from assay.api import deciding, keeping
+    from assay.cli.pilot import today
+
+    if again is not None:
+        return _again(again, fmt)
+    rooms = [Path(folder) for folder in folders]
+    made = deciding.decide(path, today=today(), folders=rooms, n=draws)
+    before = keeping.changed(path, made)
+    _print(made, fmt)
+    _remarks(made)
+    for line in before:
+        say(f"Since the last decision: {line}")
+    if not no_keep:
+        say(f"Kept: {keeping.keep(path, made)}")
+    if focus is not None:
+        _focus(made, path, focus)
+    if out is not None:
+        from assay.api.reporting import report_decision
+
+        say(f"Report: {report_decision(made, out)}")
+    else:
+        say(f"Next: assay report {path} -o decision.html, for all of it on one page")
+    return None
+
+
+def _print(made: Decision, fmt: str) -> None:
+    from dataclasses import replace
+
+    from assay.codec import encode
+
+    slim = replace(made, candidates=tuple(replace(one, results=()) for one in made.candidates))
+    emit(rows(made), fmt, title=made.verdict, data=encode(slim))
+
+
+def rows(made: Decision) -> list[Row]:
+    """A row a candidate, best first."""
+    tied = set(made.ties)
+    return [_row(one, made, tied=one.name in tied) for one in made.candidates]
+
+
+def _row(one: Judged, made: Decision, *, tied: bool) -> Row:
+    from assay.decide.gates import stage_of
+    from assay.decide.wording import OBJECTIVES, figure
+    from assay.units import show
+
+    words, unit = OBJECTIVES[made.objective]
+    worth = one.worth
+    rank = "ruled out" if one.ruled_out else "unknown" if one.rank is None else f"{one.rank}{'=' if tied else ''}"
+    stages = " ".join(f"{s}:{stage_of(one.gates, s)}" for s in sorted({g.stage for g in one.gates}))
+    return {
+        "rank": rank, "candidate": one.name, "devices": one.accelerators or "unknown",
+        words: figure(one.score, unit) if one.score is not None else "unknown",
+        "used hour": figure(worth.used_usd_per_s, "usd_per_s") if worth is not None else "unknown",
+        "used": f"{100 * worth.used_share.mean:.0f} %" if worth is not None else "unknown",
+        "paid first": show(float(f"{worth.capex_usd.mean:.3g}"), "usd") if worth is not None and worth.capex_usd else "",
+        "rests on": "/".join(dict.fromkeys(rate.origin for rate in one.rates)) or "nothing",
+        "stages": stages,
+        "why not": one.ruled_out[0].text if one.ruled_out else ", ".join(one.unknown),
+    }  # fmt: skip
+
+
+def _remarks(made: Decision) -> None:
+    for line in made.reasons:
+        say(f"Why: {line}")
+    if made.spent is not None and made.spent.day:
+        budget = made.spent.budget_usd
+        of = f" of ${budget:,.0f}" if budget is not None else ""
+        say(f"Day {made.spent.day} of {made.spent.days}; ${made.spent.usd:,.0f}{of} spent.")
+    for line in made.warnings[:_WARNED]:
+        say(f"Warning: {line}")
+    if len(made.warnings) > _WARNED:
+        say(f"Warning: and {len(made.warnings) - _WARNED} more; they are in the report")
+    steps(made.next)
+
+
+def steps(found: Sequence[Measurement]) -> None:
+    """What to measure or to ask next, on stderr."""
+    from assay.units import show
+
+    for one in found[:4]:
+        worth = f", worth {show(float(f'{one.value_usd:.2g}'), 'usd')} to know" if one.value_usd else ""
+        cost = f", costs about {show(float(f'{one.cost_usd:.2g}'), 'usd')}" if one.cost_usd else ""
+        say(f"To settle it: {one.what}{f' of {one.candidate}' if one.candidate else ''}{worth}{cost}"
+            f"{f':  {one.command}' if one.command else ''}")  # fmt: skip
+
+
+def _again(path: Path, fmt: str) -> None:
+    from assay.api import keeping
+
+    then, made, differs = keeping.again(path)
+    _print(made, fmt)
+    say(f"Then ({then.made[:10]}, {then.tool}): {then.verdict}")
+    for line in differs:
+        say(f"Differs: {line}")
+    if not differs:
+        say("Nothing differs: the same comes out.")
+
+
+def _focus(made: Decision, path: str, out: Path) -> None:
+    from assay.api.piloting import pilot as read
+    from assay.cli.output import as_csv
+    from assay.decide.focus import rows as focus_rows
+    from assay.files import write_text
+
+    told = read(path)
+    regions = {site.name: site.region for site in told.sites}
+    terms = {c.name: c.term if c.via == "rent" else c.via for c in told.candidates}
+    write_text(out, as_csv(list(focus_rows(made, regions, terms))))
+    say(f"FOCUS: {out}")

@@ -1,0 +1,60 @@
+"""`assay pilot rfp`: the questions for vendors, as a document or as a table to be filled and taken back."""
+
+from __future__ import annotations
+
+import click
+
+from assay.cli.output import emit, format_option, say
+
+
+@click.command()
+@click.argument("path", default=".", type=click.Path())
+@click.option("--candidate", default="", help="The questions for this one alone.")
+@click.option("--compare", is_flag=True, help="What was answered and measured, side by side.")
+@click.option("--open", "only_open", is_flag=True, help="Only what is neither answered nor measured.")
+@format_option
+def rfp(path: str, candidate: str, compare: bool, only_open: bool, fmt: str) -> None:
+    """What to ask vendors, what moves the decision most first (PATH: the file, or its folder; default: here).
+
+    \b
+    assay pilot rfp --format md > questions.md          a document to send
+    assay pilot rfp --format csv > questions.csv        a table to be filled in the column "answer" …
+    assay pilot add questions.csv --candidate NAME      … and taken back
+    assay pilot rfp --compare                           the answers side by side
+    """
+    from assay.api.deciding import decide
+    from assay.api.pilot_adding import named
+    from assay.api.piloting import pilot as read
+    from assay.cli.pilot import today
+    from assay.decide import rfp as asked
+
+    told = read(path)
+    names = [c.name for c in told.candidates if c.via != "own"]
+    if candidate:
+        names = [named("candidate", candidate, told.candidates).name]
+    found = decide(path, today=today(), n=10_000).questions
+    table = asked.compared(found, names) if compare else asked.rows(found)
+    head, *body = table
+    rows = [dict(zip(head, line, strict=True)) for line in body]
+    if not compare:
+        rows = [row for row in rows if row["candidate"] in names]
+        if only_open:
+            rows = [row for row in rows if not row["answer"] and not row["measured"]]
+    if fmt == "md" and not compare:
+        click.echo(_document(rows, told.name))
+        return
+    emit(rows, fmt, title=f"Questions of {told.name}")
+    if not compare:
+        say("Next: --format csv > questions.csv, have it filled, then: assay pilot add questions.csv --candidate NAME")
+
+
+def _document(rows: list[dict[str, str]], name: str) -> str:
+    """The questions as a document, topic by topic; each once, whoever it is for."""
+    lines = [f"# Questions: {name}", ""]
+    for topic in dict.fromkeys(row["topic"] for row in rows):
+        lines += [f"## {topic[:1].upper()}{topic[1:]}", ""]
+        told = {row["id"]: row for row in rows if row["topic"] == topic}
+        for key, row in told.items():
+            unit = f" Answer in {row['unit']}." if row["unit"] else ""
+            lines += [f"- **{row['question']}**{unit} ({key})", f"  *{row['why']}*", ""]
+    return "\n".join(lines).rstrip()
