@@ -48,10 +48,10 @@ if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
     from assay.workload import Workload
 
 __all__ = [
-    "Accelerator", "AssayError", "Calibration", "Decision", "Finding", "InputError", "Link", "MeasureError", "Model", "Observation",
-    "Offer", "Pilot", "Plan", "Recompute", "Result", "Run", "System", "Value", "Workload", "batches", "calibrate", "compare",
-    "decide", "doctor", "emit", "gate", "measure", "monitor", "observe", "parse_plan", "phase", "pilot", "predict", "report", "search",
-    "system", "validate", "watch", "workload",
+    "Accelerator", "AssayError", "Calibration", "Decision", "Finding", "InputError", "Link", "MeasureError", "Model",
+    "Observation", "Offer", "Pilot", "Plan", "Recompute", "Result", "Run", "System", "Value", "Workload", "batches",
+    "calibrate", "compare", "decide", "doctor", "emit", "gate", "measure", "monitor", "observe", "parse_plan",
+    "phase", "pilot", "predict", "report", "search", "system", "validate", "watch", "workload",
 ]  # fmt: skip
 
 # Public name -> the module it lives in.

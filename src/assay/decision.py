@@ -150,5 +150,7 @@ class Decision:
     own: tuple[str, ...] = ()  # names of those that the pilot file states itself
     warnings: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)  # fingerprints: pilot file, catalog, each run
+    draws: int = 0  # how often what is uncertain was drawn …
+    seed: int = 0  # … beginning where
     tool: str = ""
     schema: int = 1

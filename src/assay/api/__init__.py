@@ -26,10 +26,10 @@ if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
     from assay.api.watching import import_prometheus, watch
 
 __all__ = [
-    "best", "calibrate", "calibrate_published", "calibrated", "check", "compare", "compare_systems", "decide", "demo", "doctor",
-    "every_system", "explore", "gate", "history", "import_prometheus", "measure", "monitor", "observe", "pilot", "predict",
-    "published", "rank", "report", "ruling", "search", "shelves", "system", "ties", "too_large", "tune", "validate",
-    "watch", "workload",
+    "best", "calibrate", "calibrate_published", "calibrated", "check", "compare", "compare_systems", "decide", "demo",
+    "doctor", "every_system", "explore", "gate", "history", "import_prometheus", "measure", "monitor", "observe",
+    "pilot", "predict", "published", "rank", "report", "ruling", "search", "shelves", "system", "ties", "too_large",
+    "tune", "validate", "watch", "workload",
 ]  # fmt: skip
 
 _HOMES = {

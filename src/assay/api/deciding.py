@@ -50,7 +50,7 @@ def decide(
         verdict=verdict(said, judged, placed, told.pilot.objective),
         reasons=reasons(judged, placed, turns, told.pilot.objective), candidates=tuple(judged), ties=placed.ties,
         pareto=_pareto(found, placed.names), overturns=turns,
-        next=expected(told.pilot, told.known, judged, leading, found.drawn),
+        next=expected(told.pilot, told.known, judged, leading, found.drawn), draws=n, seed=seed,
     ))  # fmt: skip
 
 
@@ -74,9 +74,14 @@ def _decision(told: Asked, found: Appraised, made: Decision) -> Decision:
         checklist=lists.checklist(checklists.checklist(), pilot, today=str(told.today), fits=fits),
         places=places(pilot.sites, pilot.needs, pilot.demand, judged, told.today),
         assumptions=dict(found.table.stated), units=dict(found.table.units),
-        own=tuple(key for key in found.table.stated if key not in found.table.origin),
+        own=tuple(key for key in found.table.stated if _own(pilot, found.table.origin.get(key, ""))),
         warnings=(*told.warnings, *notes), inputs=told.inputs, tool=tool(),
     )  # fmt: skip
+
+
+def _own(pilot: Pilot, name: str) -> bool:
+    """Whether the pilot states a number itself: it is not from the table that ships, or it says it otherwise."""
+    return not name or getattr(pilot.assumptions, name) is not None
 
 
 def _pareto(found: Appraised, names: Sequence[str]) -> tuple[str, ...]:

@@ -208,7 +208,8 @@ def _together(entries: Sequence[_Entry]) -> Iterator[Witness]:
         for stage in sorted({one.added.stage for one in group}):
             runs = [one for one in group if one.added.stage == stage]
             done = sum(not one.run.partial and not one.run.exit_code for one in runs)
-            yield replace(_exact(runs[-1], "completed", done / len(runs)), source=f"{len(runs)} runs")
+            source = f"{len(runs)} runs of stage {stage}" if len(runs) > 1 else f"run {runs[0].added.id[:8]}"
+            yield replace(_exact(runs[-1], "completed", done / len(runs)), source=source)
         yield from _over(group, "scaling_efficiency", _ranks, "ranks", _efficiency)
         yield from _over(group, "batch_fall", _batch, "micro_batch", _fall)
 
@@ -224,7 +225,12 @@ def _over(
     for one in group:
         rate, n = next((one.told[r] for r in RATES if r in one.told), None), number(one)
         if rate is not None and n is not None:
-            same = (one.run.name, rate.metric.name, *(one.run.settings.get(k) for k in _ALIKE if k != key))
+            same = (
+                one.added.stage,
+                one.run.name,
+                rate.metric.name,
+                *(one.run.settings.get(k) for k in _ALIKE if k != key),
+            )
             alike.setdefault(same, {})[n] = (one, rate)
     found = max(alike.values(), key=len, default={})
     if len(found) > 1:

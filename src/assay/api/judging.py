@@ -110,7 +110,8 @@ def expected(
     costs = [drawn.figures[case.name]["work_usd"] for case in leading]
     rates = {(case.name, load.workload): load.rate for case in leading for load in case.loads}
     found = []
-    for one in open_gates(pilot, known, {c.name: gates.get(c.name, ()) for c in pilot.candidates}):
+    todo = open_gates(pilot, known, {c.name: gates.get(c.name, ()) for c in pilot.candidates})
+    for one in (*todo, *_untried(pilot, judged, {(m.candidate, m.workload) for m in todo})):
         key = rates.get((one.candidate, one.workload), "")
         settles = key in drawn.inputs and _origin(judged, one.candidate, one.workload) != "measured"
         worth = years * value_of_knowing(costs, [drawn.inputs[key]]) if settles else None
@@ -118,6 +119,18 @@ def expected(
     place = {case.name: i for i, case in enumerate(leading)}
     found.sort(key=lambda m: (place.get(m.candidate, len(place)), m.stage, (m.cost_usd or 0.0) - (m.value_usd or 0.0)))
     return (*found[: _NEXT - _ASKED], *_asking(drawn, costs, set(rates.values()), years)[:_ASKED])
+
+
+def _untried(pilot: Pilot, judged: Sequence[Judged], named: set[tuple[str, str]]) -> list[Measurement]:
+    """Work that nobody has measured on a candidate, and that the pilot does not say how to try."""
+    return [
+        Measurement(candidate=one.name, workload=work.name, stage=2, what=f"speed of {work.name}", value_usd=None,
+                    cost_usd=None, command="assay measure -- COMMAND, there, and: assay pilot add RUN")
+        for one in judged
+        if not one.ruled_out and one.rank is not None
+        for work in pilot.workloads
+        if (one.name, work.name) not in named and _origin(judged, one.name, work.name) != "measured"
+    ]  # fmt: skip
 
 
 def _origin(judged: Sequence[Judged], candidate: str, workload: str) -> str:

@@ -10,6 +10,7 @@ from assay.api.deciding import decide
 from assay.api.pilot_file import path_of
 from assay.codec import decode, encode, read_json
 from assay.decide.past import Past, changes, past
+from assay.decide.simulate import DRAWS
 from assay.decision import Decision
 from assay.errors import InputError
 from assay.files import read_text
@@ -58,7 +59,7 @@ def again(path: Path, *, folder: Path | None = None) -> tuple[Past, Decision, tu
     draft = home / f".again-{path.stem[-8:]}.toml"
     try:
         draft.write_text(text, encoding="utf-8")
-        now = decide(draft, today=then.made[:10])
+        now = decide(draft, today=then.made[:10], n=then.draws or DRAWS, seed=then.seed)
     finally:
         draft.unlink(missing_ok=True)
     return then, now, changes(then, past(now, now.units), now.unit)

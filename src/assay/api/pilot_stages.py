@@ -12,6 +12,7 @@ from assay.api.measuring import measure
 from assay.api.pilot_adding import named, whole
 from assay.api.pilot_file import path_of
 from assay.api.piloting import pilot as read
+from assay.errors import MeasureError
 from assay.pilot import THIS_MACHINE, Candidate, Pilot, Work
 from assay.run import Run
 from assay.store import pilots
@@ -56,7 +57,7 @@ class Ran:
     scripts: tuple[Path, ...] = ()
     left_out: tuple[str, ...] = ()
     stopped: str = ""
-    failed: bool = False  # whether a run ended before its time, or a check of its own failed
+    failed: bool = False  # whether anything could not be measured, ended before its time, or failed a check of its own
 
 
 def run_stage(
@@ -81,7 +82,12 @@ def run_stage(
                 continue
             for one in measures(work, stage, ranks=who.accelerators or 2, quick=quick, budget_s=budget_s):
                 say(f"{who.name}, {work.name}, stage {stage}: {one.what}")
-                run = _measured(one, file.parent, python, progress, vendors)
+                try:
+                    run = _measured(one, file.parent, python, progress, vendors)
+                except MeasureError as error:  # one that cannot be measured does not cost the others
+                    left_out.append(f"{who.name}: {work.name}, {one.what}: {error}")
+                    failed = True
+                    continue
                 added.append(_added(file.parent, run, who, work, stage, by, one.what))
                 failed = failed or _failed(run)
                 if run.stopped == "interrupted":
@@ -185,7 +191,7 @@ def _shell(pilot: Pilot, who: Candidate, work: Work, stage: int, taken: Sequence
 
 
 def _job(name: str, body: Sequence[str], accelerators: int, minutes: int) -> Iterator[str]:
-    yield "# Put in an image that has Assay and PyTorch, and the name of its devices (kubectl describe node)."
+    yield "# IMAGE: one that has Assay and PyTorch. DEVICES: what your cluster calls them, see kubectl describe node."
     yield "apiVersion: batch/v1"
     yield "kind: Job"
     yield f"metadata: {{ name: {name[:63].strip('-')} }}"

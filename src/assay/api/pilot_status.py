@@ -75,7 +75,7 @@ def open_gates(pilot: Pilot, found: Known, ruled: Rulings) -> list[Measurement]:
             continue
         stage = min(one.stage for one in waiting)
         for work in pilot.workloads:
-            names = [one.name for one in waiting if one.stage == stage and _of(one, work.name)]
+            names = [one.name for one in waiting if one.stage == stage and _of(pilot, one, work.name)]
             if not names or not measures(work, stage):
                 continue
             ranks = _count(who) or 1
@@ -85,12 +85,13 @@ def open_gates(pilot: Pilot, found: Known, ruled: Rulings) -> list[Measurement]:
                 cost_usd=_cost(who, length_s, None),
                 command=f"assay pilot run --stage {stage} --candidate {who.name} --workload {work.name}",
             ))  # fmt: skip
-    return sorted(todo, key=lambda one: (one.stage, one.cost_usd or 0.0))
+    return sorted(todo, key=lambda one: (one.stage, one.cost_usd is None, one.cost_usd or 0.0))
 
 
-def _of(ruling: Ruling, work: str) -> bool:
-    """Whether a ruling is of this kind of work: one that is asked of several names it."""
-    return not ruling.name.endswith(")") or ruling.name.endswith(f"({work})")
+def _of(pilot: Pilot, ruling: Ruling, work: str) -> bool:
+    """Whether a ruling is of this kind of work: one of a gate that is asked of several says which."""
+    gate = next((g for g in pilot.gates if ruling.name in (g.name, f"{g.name} ({work})")), None)
+    return gate is not None and gate.workload in ("", work)
 
 
 def _cost(who: Candidate | None, length_s: float, accelerators: int | None) -> float | None:

@@ -90,9 +90,9 @@ def _unheard(gate: Gate, heard: Sequence[Witness]) -> str:
     title = metric(gate.metric).title
     wanted = " or ".join(gate.accepts)
     if not heard:
-        return f"nothing is known of its {title}; {wanted} is wanted"
+        return f'no figure for "{title}" yet: it has to be {wanted}'
     best = max(heard, key=_weight)
-    return f"{_shown(gate, best.value)} is only {best.origin}; {wanted} is wanted"
+    return f"{_shown(gate, best.value)} is only {best.origin}; it has to be {wanted}"
 
 
 def _unfit(gate: Gate, one: Witness) -> str:
@@ -104,7 +104,7 @@ def _unfit(gate: Gate, one: Witness) -> str:
     if gate.quantile in ("p90", "p99"):
         tail = _tail(gate, one)
         if one.origin != "measured" or tail is None:
-            return f"the {gate.quantile} of its {metric(gate.metric).title} was not seen: too few samples, or none"
+            return f'too few samples for the {gate.quantile} of "{metric(gate.metric).title}", or none'
     if gate.quantile == "sure" and one.interval is None:
         return f"{_shown(gate, one.value)}, of too few samples to be sure"
     return ""

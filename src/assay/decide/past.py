@@ -22,6 +22,8 @@ class Past:
     stated: Mapping[str, float] = field(default_factory=dict)  # key -> its usual value
     units: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)  # fingerprints
+    draws: int = 0
+    seed: int = 0
     tool: str = ""
 
 
@@ -33,7 +35,7 @@ def past(decision: Decision, units: Mapping[str, str]) -> Past:
         ranks={name: c.rank for name, c in ranked.items() if c.rank is not None},
         scores={name: c.score.mean for name, c in ranked.items() if c.score is not None},
         stated={key: stated.value for key, stated in decision.assumptions.items()}, units=dict(units),
-        inputs=dict(decision.inputs), tool=decision.tool,
+        inputs=dict(decision.inputs), draws=decision.draws, seed=decision.seed, tool=decision.tool,
     )  # fmt: skip
 
 

@@ -68,15 +68,17 @@ def turning_points(
 ) -> tuple[float, ...]:
     """Values of one number at which another candidate's figure passes under the leader's, nearest to the usual first.
 
-    Looked for between half of the range's lower end and twice its upper end, since ranges are stated too narrow.
+    Looked for from a fifth of the range's lower end to five times its upper end: what would change our mind may well
+    lie outside of what was thought likely.
     """
     import numpy as np
 
-    low, high = min(stated.low / 2, stated.low), max(stated.high * 2, stated.high)
-    if stated.low >= 0 and stated.high <= 1:
-        high = min(high, 1.0)
-    grid = np.unique(np.concatenate([np.linspace(low, high, steps), [stated.value]]))
-    grid = grid[grid > 0] if stated.low > 0 else grid
+    high = min(5 * stated.high, 1.0) if 0 <= stated.low and stated.high <= 1 else 5 * abs(stated.high)
+    if stated.low > 0:
+        grid = np.geomspace(stated.low / 5, max(high, stated.high), steps)
+    else:
+        grid = np.linspace(min(stated.low, 0.0), max(high, stated.high, 1e-9), steps)
+    grid = np.unique(np.append(grid, stated.value))
     ahead = np.broadcast_to(other(grid) - leader(grid), grid.shape)
     crossed = np.nonzero(np.sign(ahead[:-1]) * np.sign(ahead[1:]) < 0)[0]
     points = [

@@ -116,7 +116,7 @@ def shown(value: float, unit: str) -> str:
         return f"{show(value / _YEAR_S)} years"
     if not unit and 0 < abs(value) < 1:
         return f"{show(100 * value)} %"
-    return show(float(f"{value:.3g}"), unit)
+    return show(float(f"{value:.3g}") if unit == "usd" else value, unit)  # cents of millions say nothing
 
 
 def figure(value: Value, unit: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -17,12 +17,17 @@ from assay.report.decision_words import axis, money, name, said
 from assay.report.sections import Figure
 from assay.report.study import positive, real
 from assay.report.table import Cell, Table, figures
-from assay.report.text import percent
+from assay.report.text import listed, percent
 from assay.worth import Worth
 
 LEAST_USE: Final = 0.05  # used share at which a curve begins
 _FLOWS: Final = ("capital", "running", "rent", "resale")
 _PER_HOUR: Final = Scale(1 / 3600, "$")
+
+RINGS: Final = (
+    "A ring is the use at which the same work costs the same; where one machine is faster, that is not where lines "
+    "cross. The other sign on a falling line is the use that is reckoned with."
+)
 
 Priced = tuple[Judged, Worth]
 
@@ -118,19 +123,34 @@ def _paybacks(decision: Decision, found: Sequence[Priced]) -> list[Mark]:
 
 
 def _told(decision: Decision, found: Sequence[Priced]) -> list[str]:
-    said_ = []
-    for c, w, other, i in _rivals(decision, found)[:MOST]:
+    """When each bought candidate has paid for itself; those that never do share a sentence."""
+    said_, never = list[str](), dict[str, list[str]]()
+    for c, w, other, i in _rivals(decision, found):
         month = w.against[i].payback_months
-        when = f"pays back in month {month}" if month is not None else "never pays back within the horizon"
-        said_.append(f"{name(c)} {when} against {name(other)}.")
+        if month is None:
+            never.setdefault(name(c), []).append(name(other))
+        else:
+            when = f"in month {month}" if month else "at once"
+            said_.append(f"{name(c)} pays back {when} against {name(other)}.")
+    for others, who in _grouped(never):
+        verb = "pays" if len(who) == 1 else "pay"
+        said_.append(f"{listed(who)} never {verb} back within the horizon against {listed(others)}.")
     return said_
+
+
+def _grouped(never: Mapping[str, Sequence[str]]) -> list[tuple[tuple[str, ...], list[str]]]:
+    """Those of whom the same is said of the same others."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for who, others in never.items():
+        groups.setdefault(tuple(others), []).append(who)
+    return list(groups.items())
 
 
 def breakeven(decision: Decision) -> Figure | None:
     """Cost of a used hour against the used share: falling where machines are paid for either way, flat for rent."""
     found = [(c, c.worth) for c in decision.candidates if c.worth is not None and not c.ruled_out and _known(c.worth)]
     found = found[:MOST]
-    if not any(c.via != "rent" for c, _ in found):
+    if not any(_standing(c, w) for c, w in found):
         return None
     return Figure(_breakeven_chart(decision, found), _breakeven_table(found))
 
@@ -139,20 +159,25 @@ def _known(w: Worth) -> bool:
     return positive(w.used_usd_per_s.mean, w.available_usd_per_s.mean) and real(w.used_share.mean)
 
 
+def _standing(c: Judged, w: Worth) -> bool:
+    """Whether it is paid for, used or not: what is bought or owned, and a rent that breaks even at some use."""
+    return c.via != "rent" or any(a.breakeven_utilization is not None for a in w.against)
+
+
 def _cost(c: Judged, w: Worth, share: float) -> float:
-    return w.used_usd_per_s.mean if c.via == "rent" else w.available_usd_per_s.mean / share
+    return w.available_usd_per_s.mean / share if _standing(c, w) else w.used_usd_per_s.mean
 
 
 def _breakeven_chart(decision: Decision, found: Sequence[Priced]) -> Chart:
     of = looks(decision)
-    usual = [w.used_usd_per_s.mean for _, w in found] + [_cost(c, w, 0.45) for c, w in found if c.via != "rent"]
+    usual = [w.used_usd_per_s.mean for _, w in found] + [_cost(c, w, 0.45) for c, w in found if _standing(c, w)]
     top = max(usual) * 1.35 / _PER_HOUR.factor
     curves = [_use_curve(c, w, of[name(c)], top) for c, w in found]
     marked = [
-        Mark(x=share, y=other.worth.used_usd_per_s.mean / _PER_HOUR.factor, text=percent(share, sign=False),
-             tip=f"from {percent(share, sign=False)} used on, {name(c)} is cheaper than {name(other)}")
+        Mark(x=share, y=_cost(c, w, share) / _PER_HOUR.factor, text=percent(share, sign=False),
+             tip=f"from {percent(share, sign=False)} used on, {name(c)} does the same work for less than {name(other)}")
         for c, w, other, i in _rivals(decision, found)
-        if (share := w.against[i].breakeven_utilization) is not None and other.worth is not None
+        if (share := w.against[i].breakeven_utilization) is not None
     ]  # fmt: skip
 
     def build(layout: Layout) -> Spec:
@@ -161,28 +186,31 @@ def _breakeven_chart(decision: Decision, found: Sequence[Priced]) -> Chart:
         y = money_axis("US dollars per used accelerator-hour", 0.0, top, _PER_HOUR)
         return lines(layout, curves, x, y, marked=marked)
 
-    caption = " ".join([*_from(decision, found), "A sign on a falling line is the used share reckoned with."])
+    caption = " ".join([*_from(decision, found), RINGS])
     alt = "; ".join(f"{name(c)} {said(w.used_usd_per_s.mean, 'usd_per_s')} per used hour" for c, w in found)
     title = "How much use makes buying worth it"
     return chart("breakeven", title, alt, build, keys=keys(decision, [c for c, _ in found]), caption=caption)
 
 
 def _use_curve(c: Judged, w: Worth, look: Look, top: float) -> Curve:
-    shares = [LEAST_USE + i * 0.01 for i in range(96)] if c.via != "rent" else [i / 20 for i in range(21)]
+    shares = [LEAST_USE + i * 0.01 for i in range(96)] if _standing(c, w) else [i / 20 for i in range(21)]
     points = [(share, _cost(c, w, share) / _PER_HOUR.factor) for share in shares]
-    here = 0.5 if c.via == "rent" else w.used_share.mean
+    here = w.used_share.mean if _standing(c, w) else 0.5
     told = [(here, _cost(c, w, here) / _PER_HOUR.factor)] if here > 0 else []
-    used = "" if c.via == "rent" else f" at {percent(here, sign=False)} used"
+    used = "" if not _standing(c, w) else f" at {percent(here, sign=False)} used"
     tips = tuple((a, b, f"{name(c)}: {said(b * _PER_HOUR.factor, 'usd_per_s')}{used}") for a, b in told if b <= top)
     return Curve(name=name(c), look=look, points=tuple(p for p in points if p[1] <= top), told=tips)
 
 
 def _from(decision: Decision, found: Sequence[Priced]) -> list[str]:
-    said_ = []
-    for c, w, other, i in _rivals(decision, found)[:MOST]:
+    said_, none = list[str](), dict[str, list[str]]()
+    for c, w, other, i in _rivals(decision, found):
         share = w.against[i].breakeven_utilization
-        when = f"from {percent(share, sign=False)} used on" if share is not None else "at no used share"
-        said_.append(f"{name(c)} is cheaper than {name(other)} {when}.")
+        if share is None:
+            none.setdefault(name(c), []).append(name(other))
+        else:
+            said_.append(f"{name(c)} is cheaper than {name(other)} from {percent(share, sign=False)} used on.")
+    said_ += [f"At no use is {listed(who)} cheaper than {listed(others)}." for others, who in _grouped(none)]
     return said_
 
 

@@ -25,15 +25,16 @@ _FURTHEST: Final = 1.6  # a bar is cut there; its note has the number
 
 def section(decision: Decision) -> Section | None:
     """Sites and what fits them."""
-    found = [(c, c.fit) for c in decision.candidates if c.fit is not None]
-    if not found and not decision.places:
+    all_ = [(c, c.fit) for c in decision.candidates if c.fit is not None]
+    found = [(c, fit) for c, fit in all_ if fit.limits]
+    if not all_ and not decision.places:
         return None
     first = next((pair for pair in found if pair[0] is leader(decision)), found[0] if found else None)
     drawn = (_limits(found, first), phases(found), cooling(first)) if first else ()
     notes = remarks("facility-notes-table", "How the facility was reckoned",
-                    [(c.name, note) for c, fit in found for note in fit.notes])  # fmt: skip
+                    [(c.name, note) for c, fit in all_ for note in fit.notes])  # fmt: skip
     return Section(id="facility", title="Facility", lead=_lead(found), figures=tuple(f for f in drawn if f is not None),
-                   tables=tuple(t for t in (fits_table(found), _places(decision)) if t.rows),
+                   tables=tuple(t for t in (fits_table(all_), _places(decision)) if t.rows),
                    more=tuple(t for t in (_states(found), _facts(found), notes) if t.rows))  # fmt: skip
 
 
@@ -72,10 +73,12 @@ def fits_table(found: Sequence[Sited]) -> Table:
 
 def _fit_row(c: Judged, fit: Fit) -> tuple[Cell, ...]:
     told, tone = {True: ("✓ yes", "good"), False: ("✕ no", "bad"), None: ("? not proven", "quiet")}[fit.fits]
+    if not fit.limits:  # somebody else's building
+        told, tone = "not ours to ask", "quiet"
     binding = f"{fit.binding.name}, {_share(fit.binding)}" if fit.binding else ""
-    counts = (count(n) for n in (fit.nodes, fit.racks, fit.nodes_per_rack))
+    racks = [count(n) if fit.racks else Cell("—", tone="quiet") for n in (fit.racks, fit.nodes_per_rack)]
     return (
-        Cell(c.name), Cell(fit.site), Cell(told, tone=tone), words(binding, "unknown"), *counts,
+        Cell(c.name), Cell(fit.site), Cell(told, tone=tone), words(binding), count(fit.nodes), *racks,
         plain(fit.power_w, "w"), cell(fit.pue, ""), cell(fit.energy_j, "j"), plain(fit.water_m3, "m3"),
         cell(fit.carbon_kg, "kg"), cell(fit.embodied_kg, "kg"),
     )  # fmt: skip

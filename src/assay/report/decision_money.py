@@ -18,7 +18,7 @@ from assay.report.sections import Figure, Section
 from assay.report.stacks import stack
 from assay.report.study import clean
 from assay.report.table import Cell, Column, Table, figures
-from assay.worth import Line, Worth
+from assay.worth import Against, Line, Worth
 
 # What is bought is blue, what runs is orange, then grey, what is rented is teal; the largest of a kind is darkest.
 COLORS = {
@@ -41,11 +41,12 @@ def section(decision: Decision) -> Section | None:
         return None
     first = leader(decision) or found[0][0]
     drawn = (_bill(found), cash(decision), cumulative(decision), breakeven(decision), tornado(first))
-    tables = (_sums(decision), _units(found), _against(found), _gains(found))
+    near, pairs = _against(found, first)
+    tables = (_sums(decision), _units(found), near, _gains(found))
     notes = remarks("money-notes-table", "How the money was reckoned", [(c.name, n) for c, w in found for n in w.notes])
     return Section(id="money", title="Money", lead=LEAD, figures=tuple(f for f in drawn if f is not None),
                    tables=tuple(t for t in tables if t.rows),
-                   more=tuple(t for t in (*importance(first), notes) if t.rows))  # fmt: skip
+                   more=tuple(t for t in (pairs, *importance(first), notes) if t.rows))  # fmt: skip
 
 
 def _sums(decision: Decision) -> Table:
@@ -139,14 +140,25 @@ def _bill_table(found: Sequence[Priced]) -> Table:
 
 
 def _units(found: Sequence[Priced]) -> Table:
-    columns = (Column("Candidate", "candidate"), Column("Workload", "workload"), Column("One", "unit"),
-               figures("Costs", "usd"))  # fmt: skip
-    rows_ = tuple((Cell(c.name), Cell(u.workload), Cell(u.unit), cell(u.usd, "usd")) for c, w in found for u in w.units)
-    return Table(id="units-table", caption="What one unit of work costs", columns=columns, rows=rows_,
-                 filtered="workload")  # fmt: skip
+    """One row a kind of work and unit, one column a candidate."""
+    kinds = list(dict.fromkeys((u.workload, u.unit) for _, w in found for u in w.units))
+    held = [{(u.workload, u.unit): u.usd for u in w.units} for _, w in found]
+    columns = (Column("Workload", "workload"), Column("One", "unit"),
+               *(Column(c.name, f"{c.name} usd", number=True, named=True) for c, _ in found))  # fmt: skip
+    rows_ = tuple((Cell(work), Cell(unit), *(cell(of.get((work, unit)), "usd") for of in held)) for work, unit in kinds)
+    return Table(id="units-table", caption="What one unit of work costs", columns=columns, rows=rows_)
 
 
-def _against(found: Sequence[Priced]) -> Table:
+def _against(found: Sequence[Priced], first: Judged) -> tuple[Table, Table]:
+    """The leader beside each other one and the other way round; and all pairs."""
+    pairs = [(c, a) for c, w in found for a in w.against]
+    near = [(c, a) for c, a in pairs if first.name in (c.name, a.other)]
+    caption = f"Each beside {first.name}"
+    more = pairs if len(near) < len(pairs) else []
+    return _pairs("against-table", caption, near), _pairs("pairs-table", "Each beside each other", more)
+
+
+def _pairs(id: str, caption: str, pairs: Sequence[tuple[Judged, Against]]) -> Table:  # noqa: A002
     columns = (
         Column("Candidate", "candidate"), Column("Instead of", "other"),
         figures("Present value saved", "npv_usd", "over the horizon, discounted; a minus sign is a loss"),
@@ -154,13 +166,18 @@ def _against(found: Sequence[Priced]) -> Table:
         figures("Break-even at used share", "breakeven_utilization"),
     )  # fmt: skip
     rows_ = tuple(
-        (Cell(c.name), Cell(a.other), cell(a.npv_usd, "usd"),
-         Cell("never", tone="quiet") if a.payback_months is None else count(a.payback_months),
+        (Cell(c.name), Cell(a.other), cell(a.npv_usd, "usd"), _payback(a.payback_months),
          plain(a.cheaper_share, "share"), plain(a.breakeven_utilization, "share", absent="at none"))
-        for c, w in found for a in w.against
+        for c, a in pairs
     )  # fmt: skip
-    return Table(id="against-table", caption="Each against the others", columns=columns, rows=rows_,
-                 filtered="candidate")  # fmt: skip
+    return Table(id=id, caption=caption, columns=columns, rows=rows_, filtered="candidate")
+
+
+def _payback(month: int | None) -> Cell:
+    """The month, "at once" where nothing more is paid first, "never" within the horizon."""
+    if month is None:
+        return Cell("never", tone="quiet")
+    return count(month) if month else Cell("at once", sort=0.0)
 
 
 def _gains(found: Sequence[Priced]) -> Table:

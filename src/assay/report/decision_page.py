@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from assay.decision import Decision, Judged
+from assay.decision import Decision, Judged, Measurement
 from assay.report.cards import Card
 from assay.report.decision_data import decision_payload
 from assay.report.decision_sections import decision_sections
@@ -27,6 +27,7 @@ from assay.report.text import EVIDENCE, capital, listed, moment, percent, senten
 from assay.result import Value
 
 _CARDS = 6
+_FIRST = 4  # warnings and measurements on the first page; their tables have them all
 
 
 def render_decision(decision: Decision, *, created: str) -> str:
@@ -43,9 +44,11 @@ def render_decision(decision: Decision, *, created: str) -> str:
         ties=f"{listed(decision.ties)} cannot be told apart." if len(decision.ties) > 1 else "",
         cards=cards(decision),
         first=leader(decision),
-        reasons=[unbroken(closed(text, names)) for text in decision.reasons],
+        warnings=[closed(text, names) for text in decision.warnings[:_FIRST]],
+        more_warnings=max(0, len(decision.warnings) - _FIRST),
+        reasons=[unbroken(closed(text, names)) for text in _reasons(decision)],
         overturns=[unbroken(overturned(one)) for one in decision.overturns],
-        steps=[_step(decision, i) for i in range(len(decision.next))],
+        steps=[_step(m) for m in decision.next[:_FIRST]],
         spent=spent(decision),
         standings=[(c.name, standing(c, decision)) for c in decision.candidates if c.rank is None],
         sections=[drawn(s) for s in decision_sections(decision)],
@@ -59,9 +62,14 @@ def render_decision(decision: Decision, *, created: str) -> str:
     return html
 
 
-def _step(decision: Decision, index: int) -> tuple[str, str, str]:
+def _reasons(decision: Decision) -> list[str]:
+    """Why it is so, without what the page says elsewhere: what would overturn it."""
+    turns = tuple(f"If {one.name} " for one in decision.overturns)
+    return [text for text in decision.reasons if not (turns and text.startswith(turns))]
+
+
+def _step(m: Measurement) -> tuple[str, str, str]:
     """What to measure next, what that is worth, and what to type."""
-    m = decision.next[index]
     worth = "It decides a gate." if m.value_usd is None else f"Knowing it is worth about {money(m.value_usd)}."
     cost = "What it costs is unknown." if m.cost_usd is None else f"It costs about {money(m.cost_usd)}."
     where = ", ".join(filter(None, (m.candidate, m.workload)))

@@ -7,7 +7,7 @@ from typing import Final
 
 from assay.decision import Decision, Judged
 from assay.hazards import Downtime, Grade, Question, Risk, Scorecard
-from assay.report.decision_cells import cell, count, named, plain, words
+from assay.report.decision_cells import cell, count, named, plain, remarks, words
 from assay.report.sections import Section
 from assay.report.table import Cell, Column, Table, figures
 from assay.report.text import listed, percent
@@ -26,9 +26,11 @@ def risk_section(decision: Decision) -> Section | None:
     found = [(c, c.risks) for c in decision.candidates if c.risks is not None]
     if not found:
         return None
+    reckoned = [(c.name, card.downtime.note) for c, card in found if card.downtime and card.downtime.note]
+    notes = remarks("downtime-notes-table", "How downtime was reckoned", reckoned)
     return Section(id="risk", title="Risk, contract, people", nav="Risk", lead=LEAD,
-                   tables=tuple(t for t in (_matrix(found), _downtime(found), _skills(found)) if t.rows),
-                   more=tuple(t for t in (_evidence(found),) if t.rows))  # fmt: skip
+                   tables=tuple(t for t in (_matrix(found), _downtime(found), _people(found)) if t.rows),
+                   more=tuple(t for t in (_evidence(found), _skills(found), notes) if t.rows))  # fmt: skip
 
 
 def _matrix(found: Sequence[Carded]) -> Table:
@@ -65,7 +67,6 @@ def _downtime(found: Sequence[Carded]) -> Table:
         Column("Candidate", "candidate"), figures("Down a year, expected", "down_s"),
         figures("Down a year, by contract", "promised_down_s"), figures("Lost a year", "loss_usd"),
         figures("Comes back a year", "credit_usd", "service credits"), figures("Spare machines to hold", "spares"),
-        Column("How it is reckoned", "note"),
     )  # fmt: skip
     rows = tuple(_down_row(c, card.downtime) for c, card in found if card.downtime is not None)
     return Table(id="downtime-table", caption="What downtime costs, and what a contract brings back", columns=columns,
@@ -74,7 +75,19 @@ def _downtime(found: Sequence[Carded]) -> Table:
 
 def _down_row(c: Judged, d: Downtime) -> tuple[Cell, ...]:
     return (Cell(c.name), plain(d.down_s, "s"), plain(d.promised_down_s, "s", absent="nothing promised"),
-            cell(d.loss_usd, "usd"), cell(d.credit_usd, "usd"), count(d.spares), words(d.note))  # fmt: skip
+            cell(d.loss_usd, "usd"), cell(d.credit_usd, "usd"), count(d.spares))  # fmt: skip
+
+
+def _people(found: Sequence[Carded]) -> Table:
+    """One row a skill, one column a candidate."""
+    names = list(dict.fromkeys(s.name for _, card in found for s in card.skills))
+    held = [{s.name: s.people for s in card.skills} for _, card in found]
+    columns = (
+        Column("Skill", "skill"),
+        *(Column(c.name, f"{c.name} people", number=True, named=True) for c, _ in found),
+    )
+    rows = tuple((Cell(skill), *(cell(of.get(skill), "", absent="—") for of in held)) for skill in names)
+    return Table(id="people-table", caption="People it takes, by skill", columns=columns, rows=rows)
 
 
 def _skills(found: Sequence[Carded]) -> Table:
@@ -82,7 +95,13 @@ def _skills(found: Sequence[Carded]) -> Table:
                figures("Weeks of training, each", "training_weeks"), Column("Why", "why"))  # fmt: skip
     rows = tuple((Cell(c.name), Cell(s.name), cell(s.people, ""), cell(s.training_weeks, ""), words(s.why))
                  for c, card in found for s in card.skills)  # fmt: skip
-    return Table(id="skills-table", caption="People it takes", columns=columns, rows=rows, filtered="candidate")
+    return Table(
+        id="skills-table",
+        caption="Why it takes them, and how long they learn",
+        columns=columns,
+        rows=rows,
+        filtered="candidate",
+    )
 
 
 def hybrid_section(decision: Decision) -> Section | None:
@@ -142,14 +161,17 @@ def _checklist(decision: Decision) -> Table:
 
 
 def _rfp(questions: Sequence[Question], decision: Decision) -> Table:
-    told = {n for q in questions for n in (*q.asked, *dict(q.answers), *dict(q.measured))}
-    asked = [c.name for c in decision.candidates if c.name in told]
-    columns = (Column("Topic", "topic"), Column("Question", "question"), Column("Why it is asked", "why"),
-               figures("Weight", "weight", "how much of the decision hangs on it"),
-               *(named(n) for n in asked))  # fmt: skip
+    told = {n for q in questions for n in (*dict(q.answers), *dict(q.measured))}
+    answered = [c.name for c in decision.candidates if c.name in told]
+    columns = (
+        Column("Topic", "topic"), Column("Question", "question"), Column("Why it is asked", "why"),
+        figures("Weight", "weight", "how much of the decision hangs on it"), *(named(n) for n in answered),
+        Column("Open for", "open_for"),
+    )  # fmt: skip
     rows = tuple(
         (Cell(q.topic), words(q.text + (f" ({q.unit})" if q.unit else "")), words(q.why),
-         Cell(percent(q.weight, sign=False), sort=q.weight), *(_answer(q, n) for n in asked))
+         Cell(percent(q.weight, sign=False), sort=q.weight), *(_answer(q, n) for n in answered),
+         words(listed(q.open_for), "nobody"))
         for q in sorted(questions, key=lambda q: -q.weight)
     )  # fmt: skip
     return Table(id="rfp-table", caption="Questions to vendors, with their answers side by side", columns=columns,

@@ -94,8 +94,11 @@ def trust_section(decision: Decision) -> Section | None:
 
 
 def stale(decision: Decision, key: str) -> bool:
-    """Whether the decision itself warned that this one is old."""
-    return any(key in warning and ("stale" in warning or "old" in warning) for warning in decision.warnings)
+    """Whether the decision itself warned that this one is old: by its name, or a price by its date."""
+    old = [text for text in decision.warnings if "stale" in text or "older than" in text]
+    dated = f"a price of {decision.assumptions[key].date} is older than"
+    price = any(word in key for word in ("price", "rent"))
+    return any(key in text or (price and dated in text) for text in old)
 
 
 def _origins(decision: Decision) -> Figure | None:
@@ -139,12 +142,12 @@ def assumptions_table(decision: Decision) -> Table:
     """Every assumption with its range, its source, its date."""
     columns = (
         Column("Assumption", "name"), figures("Value", "value"), Column("Whose", "whose"),
-        Column("Confidence", "confidence"), Column("Dated", "date"), figures("Age", "age_days"),
+        Column("Confidence", "confidence"), Column("Dated", "date"), figures("Age", "age_s"),
         Column("Source", "source"), Column("Note", "note"),
     )  # fmt: skip
     rows_ = tuple(_assumption(key, a, decision) for key, a in decision.assumptions.items())
     return Table(id="assumptions-table", caption="Every assumption with its range and source", columns=columns,
-                 rows=rows_, filtered="whose")  # fmt: skip
+                 rows=rows_, filtered="confidence")  # fmt: skip
 
 
 def _assumption(key: str, a: Assumption, decision: Decision) -> tuple[Cell, ...]:
@@ -153,12 +156,12 @@ def _assumption(key: str, a: Assumption, decision: Decision) -> tuple[Cell, ...]
     value = plain(a.value, unit)
     if not a.exact:
         value = _ranged(a, unit)
-    age = _days(a.date, decision.made)
+    age = _age_s(a.date, decision.made)
     return (
         Cell(key.replace("_", " ") if not suffix(key) else key.removesuffix(suffix(key)).replace("_", " ").strip()),
         value, Cell("your own" if key in decision.own else "default"),
         Cell(a.confidence, tone="bad" if a.confidence == "low" else ""), Cell(a.date or "undated"),
-        Cell("—", tone="quiet") if age is None else Cell(f"{age:,} days" + (", stale" * old), sort=age,
+        Cell("—", tone="quiet") if age is None else Cell(said(age, "s") + ", stale" * old, sort=age,
                                                          tone="bad" if old else ""),
         _source(a.source), words(a.note),
     )  # fmt: skip
@@ -172,13 +175,15 @@ def _source(text: str) -> Cell:
     return Cell(text, href=text, tone="long") if text.startswith(("https://", "http://")) else words(text, "pilot file")
 
 
-def _days(then: str, now: str) -> int | None:
-    """Days between two dates; None where one is no date."""
+def _age_s(then: str, now: str) -> float | None:
+    """Time between two dates; a year alone is taken at its middle, a month at its first; None where one is no date."""
     try:
-        first, last = (date.fromisoformat(f"{text}-01"[:10]) for text in (then, now))
+        first, last = (
+            date.fromisoformat(f"{text}-07-01" if len(text) == 4 else f"{text}-01"[:10]) for text in (then, now)
+        )
     except ValueError:
         return None
-    return (last - first).days
+    return max(0.0, (last - first).total_seconds())
 
 
 def provenance_section(decision: Decision) -> Section:
@@ -194,7 +199,12 @@ def provenance_section(decision: Decision) -> Section:
     return Section(id="provenance", title="Where it all comes from", nav="Provenance", pairs=pairs,
                    lead="The same inputs give the same answer: each is known by a fingerprint of what it held.",
                    tables=(inputs,) if inputs.rows else (),
-                   more=tuple(t for t in (_sources(decision),) if t.rows))  # fmt: skip
+                   more=tuple(t for t in (_warnings(decision), _sources(decision)) if t.rows))  # fmt: skip
+
+
+def _warnings(decision: Decision) -> Table:
+    rows_ = tuple((words(text),) for text in decision.warnings)
+    return Table(id="warnings-table", caption="Warnings", columns=(Column("Warning", "warning"),), rows=rows_)
 
 
 def _sources(decision: Decision) -> Table:
