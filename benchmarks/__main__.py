@@ -32,7 +32,7 @@ def main(args: list[str]) -> int:
         print(f"benchmarks: {args[0]} is not an option; known: --write", file=sys.stderr)
         return 2
     parts = [machine()]
-    for measure in (pricing, start_up, weight):
+    for measure in (pricing, deciding, start_up, weight):
         print(f"benchmarks: {measure.__name__.replace('_', '-')} …", file=sys.stderr, flush=True)
         parts.append(measure())
     text = "\n\n".join(parts)
@@ -96,6 +96,26 @@ def speed_tables(m: dict[str, Any]) -> str:
     )
 
 
+def deciding() -> str:
+    """Draws, decisions and their pages, in one fresh process with one thread."""
+    child = [sys.executable, "-m", "benchmarks.deciding"]
+    done = subprocess.run(child, env=os.environ | ONE_THREAD, stdout=subprocess.PIPE, text=True, check=True)
+    return decision_table(json.loads(done.stdout))
+
+
+def decision_table(m: dict[str, Any]) -> str:
+    """The figures of `benchmarks.deciding` as a table."""
+    low, middle, high = m["drawn"]
+    rows = [_taken(f"{m['draws']:,} draws of a bill with ten uncertain inputs", m["draw_s"])]
+    for name, times in m["pilots"].items():
+        rows.append(_taken(f"`pilot decide` of {name}", times["decide_s"]))
+        rows.append(_taken("… its page", times["report_s"]))
+    return (
+        "### Deciding\n\n" + _table(("what", "CPU-s, best", "median", "worst", "repetitions"), rows) + "\n\n"
+        f"The draws give {low:.2f}, {middle:.2f} and {high:.2f} USD for a used accelerator-hour at 5, 50 and 95 %."
+    )
+
+
 def start_up() -> str:
     """How long a user waits for the first line."""
     rows = []
@@ -133,6 +153,11 @@ def filled(page: str, text: str) -> str:
 def _speed(what: str, plans: int, taken_s: list[float]) -> tuple[str, ...]:
     times = (taken_s[0], taken_s[len(taken_s) // 2], taken_s[-1])
     return (what, *(f"{t:#.3g}" for t in times), str(len(taken_s)), _count(plans / taken_s[0]))
+
+
+def _taken(what: str, taken_s: list[float]) -> tuple[str, ...]:
+    times = (taken_s[0], taken_s[len(taken_s) // 2], taken_s[-1])
+    return (what, *(f"{t:#.3g}" for t in times), str(len(taken_s)))
 
 
 def _count(value: float) -> str:

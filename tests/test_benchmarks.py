@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks import __main__ as bench
-from benchmarks import day, footprint, overhead, speed
+from benchmarks import day, deciding, footprint, overhead, speed
 
 from assay.api import predicting
 from assay.plan import Plan
@@ -166,3 +166,19 @@ def test_what_it_costs_to_be_measured_is_told_with_its_interval(
     out = capsys.readouterr().out
     assert "a reading every 0.1 s, 2 pairs" in out
     assert "? to ? %" in out  # two pairs exclude nothing
+
+
+def test_the_draws_that_are_timed_are_of_the_worked_case() -> None:
+    """Its usual cost lies inside of what the draws give, and their ends inside of those of its widest input alone."""
+    low, middle, high = deciding.draws(50_000)
+    assert low < 2.339 < high
+    assert low < middle < high
+    assert low > 1.5
+    assert high < 6
+
+
+def test_a_decision_is_a_row_of_the_table() -> None:
+    times = {"decide_s": [1.0, 2.0, 3.0], "report_s": [0.5, 0.6, 0.7]}
+    table = bench.decision_table({"draws": 1000, "drawn": (1.0, 2.0, 3.0), "draw_s": [0.1], "pilots": {"one": times}})
+    assert "| `pilot decide` of one | 1.00 | 2.00 | 3.00 | 3 |" in table
+    assert "1,000 draws" in table

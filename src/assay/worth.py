@@ -77,7 +77,8 @@ class Against:
     npv_usd: Value  # of this one instead of the other, over the horizon
     payback_months: int | None  # None: never within the horizon
     cheaper_share: float  # of the draws
-    breakeven_utilization: float | None  # of the bought one; None: at no utilization
+    hourly: bool = False  # whether the other is paid for only while it works
+    breakeven_utilization: float | None = None  # … from which this one is cheaper; None: at no use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

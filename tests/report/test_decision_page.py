@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.report import decision_sample as sample
 from tests.report.test_report import Page
 
+from assay.assumption import Assumption
 from assay.decision import Answer, Decision
 from assay.report import decision_tables, render_decision, table_rows
 from assay.report.decision_page import cards, spent
@@ -23,6 +24,7 @@ from assay.report.decision_words import ANSWERS, money, overturned, reach, said
 from assay.report.palette import LIGHT
 from assay.report.table import Table
 from assay.result import Value
+from assay.siting import Fit
 
 CREATED = "2026-11-21T10:00:00+00:00"
 SAMPLES: Mapping[str, Decision] = {
@@ -309,7 +311,7 @@ def test_an_assumption_shows_range_source_date_and_whose_it_is_and_a_stale_one_i
     told = tables()["assumptions-table"]
     price = next(cells for cells in told.rows if cells[0].text == "h100-colo.price")
     assert (price[1].text, price[1].low, price[1].high) == ("$250,000", 1.9e5, 3.3e5)
-    assert [c.text for c in price[2:7]] == ["your own", "high", "2026-03-01", "264 days, stale", "offer"]
+    assert [c.text for c in price[2:7]] == ["this pilot", "high", "2026-03-01", "264 days, stale", "offer"]
     assert sum("stale" in cells[5].text for cells in told.rows) == 1
     life = next(cells for cells in told.rows if cells[0].text == "server life")
     assert (life[1].text, life[1].note, life[2].text) == ("5 years", "3 to 6 years", "default")
@@ -337,6 +339,77 @@ def test_intervals_are_said_as_from_to_with_the_unit_once() -> None:
     assert reach(2.03 / 3600, 2.64 / 3600, "usd_per_s") == "$2.03 to $2.64/h"
     assert said(2.34 / 3600, "usd_per_s") == "$2.34/h"
     assert overturned(sample.decision().overturns[0]).startswith("If utilization falls from 70 % to 55.5 %")
+
+
+def test_an_assumption_is_said_in_the_unit_that_the_decision_gives_it() -> None:
+    told = replace(
+        sample.decision(), assumptions={
+            "pay of an engineer": Assumption(value=36.0 / 3600, low=30.0 / 3600, high=40.0 / 3600),
+            "fall of rents": Assumption(value=0.2, low=0.0, high=0.4), "PUE": Assumption(value=1.3, low=1.1, high=1.6),
+        }, units={"pay of an engineer": "usd_per_s"},
+    )  # fmt: skip
+    assert column(tables(told)["assumptions-table"], "value") == ["$36.00/h", "20 %", "1.3"]
+    assert column(tables(told)["assumptions-table"], "date") == ["undated"] * 3
+
+
+def test_an_old_price_is_marked_by_the_date_that_the_decision_warns_of() -> None:
+    told = replace(
+        sample.decision(), warnings=("candidates[0].price_usd: a price of 2024 is older than 365 days",), assumptions={
+            "price of hgx-h100": replace(assumed(), date="2024"), "life of servers": replace(assumed(), date="2024"),
+            "price of mi300x-8": replace(assumed(), date="2025"),
+        },
+    )  # fmt: skip
+    assert ["stale" in text for text in column(tables(told)["assumptions-table"], "age_s")] == [True, False, False]
+    assert "Stale, to be asked again: price of hgx-h100." in render_decision(told, created=CREATED)
+
+
+def assumed() -> Assumption:
+    return Assumption(value=2.5e5, low=2e5, high=3e5)
+
+
+# --- what is said once ------------------------------------------------------------------------------------------------
+
+
+def test_what_would_overturn_it_is_said_once_though_the_reasons_say_it_too() -> None:
+    more = ("If utilization were 55.5 % instead of 70 %, h100-cloud would lead.", "renting costs more")
+    head = render_decision(replace(sample.decision(), reasons=more), created=CREATED).split("<section")[0]
+    assert head.count("utilization") == 1
+    assert "Renting costs more." in head
+
+
+def test_many_warnings_stand_in_a_table_and_the_first_ones_at_the_top() -> None:
+    told = replace(sample.decision(), warnings=tuple(f"sites[{i}].racks: none said" for i in range(9)))
+    head = render_decision(told, created=CREATED).split("<section")[0]
+    assert "<li>sites[0].racks: none said.</li>" in head
+    assert "sites[4]" not in head
+    assert "And 5 more, listed under" in head
+    assert len(tables(told)["warnings-table"].rows) == 9
+
+
+def test_those_who_never_pay_back_share_a_sentence() -> None:
+    never = [replace(c, worth=replace(c.worth, against=tuple(replace(a, payback_months=None) for a in c.worth.against)))
+             if c.worth else c for c in sample.candidates()]  # fmt: skip
+    text = render_decision(replace(sample.decision(), candidates=tuple(never)), created=CREATED)
+    assert "h100-colo and mi300x-colo never pay back within the horizon against h100-cloud." in text
+
+
+def test_a_rent_that_is_paid_used_or_not_falls_with_use_like_what_is_bought() -> None:
+    first, second, cloud, *others = sample.candidates()
+    assert cloud.worth is not None
+    kept = replace(cloud.worth, against=tuple(replace(a, breakeven_utilization=0.8) for a in cloud.worth.against))
+    for worth, flat in ((cloud.worth, True), (kept, False)):
+        told = replace(sample.decision(), candidates=(first, second, replace(cloud, worth=worth), *others))
+        rents = [cells[3].sort for cells in tables(told)["breakeven-table"].rows]
+        assert (len(set(rents)) == 1) is flat
+
+
+def test_a_rented_machine_is_not_asked_whether_it_fits_its_owner_s_building() -> None:
+    first, second, cloud, *others = sample.candidates()
+    site = Fit(site="eu-central", nodes=4, racks=0, nodes_per_rack=0, power_w=4e4, limits=())
+    told = replace(sample.decision(), candidates=(first, second, replace(cloud, fit=site), *others))
+    fits = {cells[0].text: cells for cells in tables(told)["fits-table"].rows}
+    assert [c.text for c in fits[sample.CLOUD][2:7]] == ["not ours to ask", "—", "4", "—", "—"]
+    assert not [cells for cells in tables(told)["limits-table"].rows if cells[0].text == sample.CLOUD]
 
 
 # --- CSV -------------------------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def asked(source: Pilot | Path | str, today: str, folders: Sequence[Path]) -> As
     return Asked(
         pilot=_answered(pilot, seen), known=seen, folder=file.parent, economics=pilot.assumptions.over(shipped()),
         folders=folders, today=day, measured=_measured(seen.witnesses), inputs=_prints(file, seen),
-        warnings=_warnings(file, seen, day, folders),
+        warnings=_warnings(file, pilot, seen, day, folders),
     )  # fmt: skip
 
 
@@ -69,10 +69,18 @@ def _prints(file: Path, seen: Known) -> dict[str, str]:
     return own | {f"run {one.id[:8]}": one.sha256[:12] for one in seen.added}
 
 
-def _warnings(file: Path, seen: Known, day: date, folders: Sequence[Path]) -> tuple[str, ...]:
+def _warnings(file: Path, pilot: Pilot, seen: Known, day: date, folders: Sequence[Path]) -> tuple[str, ...]:
     told = [one for one in check(file, str(day), folders) if one.severity == "warning"]
-    lines = [f"{one.key}: {one.what}" if one.key else one.what for one in told]
+    lines = [f"{_called(one.key, pilot)}: {one.what}" if one.key else one.what for one in told]
     return (*lines, *(f"not read: {text}" for text in seen.unreadable))
+
+
+def _called(key: str, pilot: Pilot) -> str:
+    """A place in the file by the name that stands there: `candidates[0].price_usd` is "buy-h100"."""
+    room, _, rest = key.partition("[")
+    number = rest.partition("]")[0]
+    listed: Sequence[object] = getattr(pilot, room, ()) if number.isdigit() else ()
+    return str(getattr(listed[int(number)], "name", key)) if int(number or 0) < len(listed) else key
 
 
 def _measured(witnesses: Sequence[Witness]) -> dict[tuple[str, str], Rate]:

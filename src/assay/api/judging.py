@@ -115,7 +115,7 @@ def expected(
         key = rates.get((one.candidate, one.workload), "")
         settles = key in drawn.inputs and _origin(judged, one.candidate, one.workload) != "measured"
         worth = years * value_of_knowing(costs, [drawn.inputs[key]]) if settles else None
-        found.append(replace(one, value_usd=worth))
+        found.append(replace(one, value_usd=worth or None))  # what would not change the choice decides a gate
     place = {case.name: i for i, case in enumerate(leading)}
     found.sort(key=lambda m: (place.get(m.candidate, len(place)), m.stage, (m.cost_usd or 0.0) - (m.value_usd or 0.0)))
     return (*found[: _NEXT - _ASKED], *_asking(drawn, costs, set(rates.values()), years)[:_ASKED])

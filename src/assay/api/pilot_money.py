@@ -58,14 +58,14 @@ def _way(key: str, one: Candidate, pilot: Pilot) -> Problems:
     if one.system == THIS_MACHINE and one.via == "buy" and one.price_usd is None:
         yield error(f"{key}.via", "this machine is there already", 'write via = "own"')
     elif one.via == "buy" and not one.site:
-        yield error(key, f'"{one.name}" is bought and has no site', "say where it would stand: site = …")
+        yield error(f"{key}.site", f'"{one.name}" is bought and has no site', "say where it would stand: site = …")
     site = pilot.site(one.site)
     if one.via == "buy" and site is not None and site.kind == "cloud":
         yield error(
             f"{key}.site", f'"{one.site}" is a cloud, where nothing of one\'s own can stand', "name another site"
         )
     if one.via == "rent" and one.term in ("reserved", "committed") and one.commitment_s is None:
-        yield warning(key, f"{one.term}, and for how long is unknown", 'add commitment = "1 year"')
+        yield warning(f"{key}.commitment_s", f"{one.term}, and for how long is unknown", 'add commitment = "1 year"')
     if one.term == "spot" and one.interruption_hz is None:
         yield warning(
             key, "how often a spot machine is taken away is unknown", "add interruption = { is = …, from = … }"
@@ -79,7 +79,9 @@ def _price(key: str, one: Candidate, stale_s: float, today: str) -> Problems:
     price: Assumption | None = getattr(one, name)
     if price is None:
         what = f'"{one.name}" has no price: it stays unknown, and the ranking shows it so'
-        yield warning(key, what, f'{"price" if one.via == "buy" else "rent"} = {{ is = …, from = "…", date = "…" }}')
+        yield warning(
+            f"{key}.{name}", what, f'{"price" if one.via == "buy" else "rent"} = {{ is = …, from = "…", date = "…" }}'
+        )
     elif price.value <= 0:
         yield error(
             f"{key}.{name}", "a price of 0 is no price", 'leave out what is unknown; via = "own" is for what is there'

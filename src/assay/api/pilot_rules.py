@@ -72,7 +72,9 @@ def work(pilot: Pilot) -> Problems:
             hint = did_you_mean(one.precision, DTYPES) or f"known: {', '.join(DTYPES)}"
             yield error(f"{key}.precision", f'precision "{one.precision}" is not known', hint)
         if one.trial is None:
-            yield warning(key, f'"{one.name}" has no trial: no stage of it can be run', "add [workloads.trial]")
+            yield warning(
+                f"{key}.trial", f'"{one.name}" has no trial: no stage of it can be run', "add [workloads.trial]"
+            )
         else:
             yield from _trial(f"{key}.trial", one.trial)
 
@@ -84,11 +86,17 @@ def _amount(key: str, one: Work) -> Problems:
         yield error(f"{key}.batch_tokens", "global_batch and batch_tokens say the same twice", "keep one of them")
     if one.task == "serve":
         if one.tokens_per_s is None:
-            yield error(key, f'"{one.name}" has no amount', 'say how much is served: tokens_per_s = "20 k tokens/s"')
+            yield error(
+                f"{key}.tokens_per_s",
+                f'"{one.name}" has no amount',
+                'say how much is served: tokens_per_s = "20 k tokens/s"',
+            )
         if one.peak_to_mean is not None and one.peak_to_mean.low < 1:
             yield error(f"{key}.peak_to_mean", "a peak below the mean is not possible", "write 1 or more")
     elif one.tokens is None and one.samples is None:
-        yield error(key, f'"{one.name}" has no amount', "say how much one job is: tokens = 1e11, or samples = 1e9")
+        yield error(
+            f"{key}.tokens", f'"{one.name}" has no amount', "say how much one job is: tokens = 1e11, or samples = 1e9"
+        )
     elif one.jobs_per_year is None:
         yield warning(
             key, f'how often "{one.name}" is done is unknown', "add jobs_per_year; without it nothing adds up"
@@ -129,8 +137,8 @@ def gates(pilot: Pilot) -> Problems:
 def _limits(key: str, gate: Gate) -> Problems:
     if gate.at_least is None and gate.at_most is None:
         better = metric(gate.metric).better
-        hint = f"write {'at_most' if better == 'lower' else 'at_least'} = …"
-        yield error(key, f'the gate "{gate.name}" has no limit', hint)
+        side = "at_most" if better == "lower" else "at_least"
+        yield error(f"{key}.{side}", f'the gate "{gate.name}" has no limit', f"write {side} = …")
     found = {}
     for name in ("at_least", "at_most"):
         written = getattr(gate, name)

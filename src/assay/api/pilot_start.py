@@ -16,10 +16,9 @@ from assay.errors import InputError, did_you_mean
 from assay.files import read_text, write_text
 from assay.measure.inventory import detect
 from assay.predict.cost import purchase_offer, rent_offer
-from assay.store.folders import safe
 from assay.units import parse
 
-_YEAR = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?")
+_YEAR = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-\d{2})?)?(?!\d)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +31,16 @@ class Template:
     work: Mapping[str, object]  # of the workload
     trial: Mapping[str, object]
     gates: tuple[tuple[str, int, str, str, str], ...]  # name, stage, metric, at_least or at_most, limit
+    serves: bool = False  # whether what was trained is served, too
 
 
 _RUNS = ("runs to its end", 1, "completed", "at_least", "1")
 _NUMBERS = ("same numbers as the reference", 1, "checks_passed", "at_least", "1")
 _LASTS = (("stays as fast", 3, "slowdown", "at_most", '"5 %"'), ("no errors", 3, "errors", "at_most", "0"))
+_SERVED = (
+    ("first token in time", 2, "ttft_s", "at_most", '"2 s"'), ("tokens in time", 2, "tpot_s", "at_most", '"100 ms"'),
+    _LASTS[1],
+)  # fmt: skip
 _TRAIN = {"workload": "train-step", "settings": {"model": "llama-tiny", "micro_batch": "8"}}
 
 TEMPLATES: Mapping[str, Template] = {
@@ -50,7 +54,7 @@ TEMPLATES: Mapping[str, Template] = {
         question="What do we tune and serve our model on, and do we buy it or rent it?", task="finetune",
         model="llama-3.1-8b", trial={"workload": "train-step", "settings": {"model": "gpt-tiny", "micro_batch": "4"}},
         work={"seq_len": 8192, "global_batch": 8, "samples": 40_000, "jobs_per_year": 24},
-        gates=(_RUNS, _NUMBERS, ("batch does not matter", 2, "batch_fall", "at_most", '"50 %"'), *_LASTS),
+        gates=(_RUNS, _NUMBERS, ("batch does not matter", 2, "batch_fall", "at_most", '"50 %"'), *_LASTS), serves=True,
     ),
     "vision": Template(
         question="Which machines keep our image training fed?", task="train", model="resnet-50",
@@ -76,10 +80,12 @@ def start(
         raise InputError(f'there is no template "{template}"', where="--template", hint=hint)
     if budget:
         parse(budget, "usd")
+    tasks = [task] if task else [chosen.task, "serve"] if chosen.serves else [chosen.task]
     text = "\n".join([
         *_head(Path(folder).resolve().name, question or chosen.question, today, owner, budget, days),
-        *_work(chosen, model or chosen.model, task or chosen.task, today),
-        *(line for name in systems for line in _candidate(name, folders)), *_here(), *_rest(chosen),
+        *(line for one in tasks for line in _work(chosen, model or chosen.model, one, today)),
+        *(line for name in systems for line in _candidate(name, folders)), *_here(), *_PLACES,
+        *(line for one in tasks for line in _gates(chosen, one, several=len(tasks) > 1)),
     ])  # fmt: skip
     write_text(path, text + "\n")
     schema = path.with_name(NAME)
@@ -105,7 +111,7 @@ def _head(name: str, question: str, today: str, owner: str, budget: str, days: i
 
 def _work(template: Template, model: str, task: str, today: str) -> Iterator[str]:
     yield "[[workloads]]"
-    yield f"name = {_quoted(safe(Path(model).name))}"
+    yield f"name = {_quoted(task)}"
     yield f"task = {_quoted(task)}"
     yield f"model = {_quoted(model)}"
     work = dict(template.work)
@@ -133,9 +139,9 @@ def _candidate(written: str, folders: Sequence[Path]) -> Iterator[str]:
     buy = via == "buy"
     offer = purchase_offer(found) if buy else rent_offer(found)
     yield "[[candidates]]"
-    yield f"name = {_quoted(f'{via or "rent"}-{found.name}')}"
+    yield f"name = {_quoted(('buy-' if buy else 'rent-') + found.name)}"
     yield f"system = {_quoted(found.name)}"
-    yield f"via = {_quoted(via or 'rent')}"
+    yield f"via = {_quoted('buy' if buy else 'rent')}"
     yield f"site = {_quoted('our-site' if buy else 'cloud')}"
     key = "price" if buy else "rent"
     amount = None if offer is None else offer.price_usd if buy else offer.price_usd_per_s
@@ -164,26 +170,33 @@ def _here() -> Iterator[str]:
     yield ""
 
 
-def _rest(template: Template) -> Iterator[str]:
-    yield "[[sites]]"
-    yield 'name = "our-site"'
-    yield 'kind = "colo"  # or "own"'
-    yield '# region = "US-Virginia"  # for tariffs, weather and the grid'
-    yield '# power = [{ date = 2027-01-01, power = "100 kW" }]'
-    yield ""
-    yield "[[sites]]"
-    yield 'name = "cloud"'
-    yield 'kind = "cloud"'
-    yield ""
-    yield "[demand]"
-    yield 'horizon = "3 years"'
-    yield "# needed_by = 2027-06-01"
-    yield ""
-    for name, stage, metric, side, limit in template.gates:
-        typical = () if stage == 1 or metric == "errors" else ('quantile = "typical"',)
-        least = ('least = "1 h"',) if metric == "slowdown" else ()
-        yield from ("[[gates]]", f"name = {_quoted(name)}", f"stage = {stage}", f"metric = {_quoted(metric)}",
-                    f"{side} = {limit}", *typical, *least, "")  # fmt: skip
+_PLACES = """\
+[[sites]]
+name = "our-site"
+kind = "colo"  # or "own"
+# region = "US-Virginia"  # for tariffs, weather and the grid
+# power = [{ date = 2027-01-01, power = "100 kW" }]
+
+[[sites]]
+name = "cloud"
+kind = "cloud"
+
+[demand]
+horizon = "3 years"
+# needed_by = 2027-06-01
+""".splitlines()
+
+
+def _gates(template: Template, task: str, several: bool) -> Iterator[str]:
+    for name, stage, metric, side, limit in _SERVED if task == "serve" else template.gates:
+        yield "[[gates]]"
+        yield f"name = {_quoted(f'{name} ({task})' if several else name)}"
+        yield from (f"stage = {stage}", f"metric = {_quoted(metric)}", f"{side} = {limit}")
+        if stage > 1 and metric != "errors":
+            yield f"quantile = {_quoted('p99' if task == 'serve' else 'typical')}"
+        if several:
+            yield f"workload = {_quoted(task)}"
+        yield from ('least = "1 h"', "") if metric == "slowdown" else ("",)
 
 
 def _quoted(value: object) -> str:

@@ -43,16 +43,10 @@ def _all(found: Read, today: str, folders: Sequence[Path]) -> tuple[Problem, ...
         *pilot_rules.gates(found.pilot), *pilot_money.prices(found.pilot, today), *pilot_money.dates(found.pilot),
         *pilot_money.shares(found.pilot),
     )  # fmt: skip
-    told = {short(one.key) for one in found.problems}
+    told = {short(one.key) for one in found.problems}  # what was there and could not be read is not missing, too
     placed = (replace(one, key=_original(one.key, found.kept)) for one in rules)
-    more = [replace(one, line=line_of(found.lines, one.key)) for one in placed if not _told(one, told)]
+    more = [replace(one, line=line_of(found.lines, one.key)) for one in placed if short(one.key) not in told]
     return tuple(sorted((*found.problems, *more), key=lambda one: one.line or 0))
-
-
-def _told(one: Problem, told: set[str]) -> bool:
-    """Whether what is missing was there, and has been complained of."""
-    key = short(one.key)
-    return key in told or (one.severity == "warning" and any(other.startswith(f"{key}.") for other in told if key))
 
 
 def _original(key: str, kept: Mapping[str, Sequence[int]]) -> str:

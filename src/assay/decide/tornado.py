@@ -73,7 +73,7 @@ def turning_points(
     """
     import numpy as np
 
-    high = min(5 * stated.high, 1.0) if 0 <= stated.low and stated.high <= 1 else 5 * abs(stated.high)
+    high = min(5 * stated.high, 1.0) if stated.low >= 0 and stated.high <= 1 else 5 * abs(stated.high)
     if stated.low > 0:
         grid = np.geomspace(stated.low / 5, max(high, stated.high), steps)
     else:

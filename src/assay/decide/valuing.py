@@ -90,7 +90,7 @@ def worth_of(one: Priced, table: Table, drawn: Drawn, gains: Sequence[Gain] = ()
         lines=tuple(Line(name=name, kind=kind_of(name), usd=float(usd))  # type: ignore[arg-type]  # one of three words
                     for name, usd in lines(base.bill).items() if float(usd)),
         units=tuple(unit for load in case.loads for unit in _units(one, load, own)),
-        capex_usd=value("capex_usd") if float(base.bill.capex_usd) else None,
+        capex_usd=value("capex_usd"),
         months=by_month(flows(case, usual(own))), tornado=swings,
         importance=dict(list(weights.items())[:_IMPORTANT]), gains=tuple(gains), notes=tuple(notes),
         explained=explain(swings, f"A used accelerator-hour of {case.name}", "usd_per_s", cost.mean),
@@ -140,7 +140,7 @@ def beside(ones: Sequence[Priced], table: Table, drawn: Drawn) -> dict[str, tupl
                     other=b, npv_usd=value_of(npv, spread, one.evidence),
                     payback_months=payback_months(base[a], base[b]),
                     cheaper_share=cheaper_share(drawn.figures[a]["work_usd"], drawn.figures[b]["work_usd"]),
-                    breakeven_utilization=_breakeven(one, other),
+                    hourly=other.case.elastic, breakeven_utilization=_breakeven(one, other),
                 )
             )  # fmt: skip
         found[one.case.name] = tuple(rows)

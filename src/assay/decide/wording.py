@@ -8,6 +8,7 @@ from assay.decide.rank import Order, open_
 from assay.decision import Answer, Judged, Overturn
 from assay.result import Value
 from assay.units import show
+from assay.worth import Worth
 
 # Objective -> what its figure is called in a sentence, and its unit.
 OBJECTIVES: Mapping[str, tuple[str, str]] = {
@@ -88,20 +89,30 @@ def reasons(
 
 
 def _break_even(one: Judged, by_name: Mapping[str, Judged]) -> str:
-    """Owning against renting by the hour."""
+    """Owning against renting the same machine, by the hour or reserved."""
     if one.worth is None or one.via != "buy":
         return ""
     for against in one.worth.against:
         other = by_name.get(against.other)
-        if other is None or other.via != "rent" or other.system != one.system or other.worth is None:
+        if other is None or other.worth is None or other.via != "rent" or other.system != one.system:
             continue
-        if other.worth.used_share.mean == 0 or against.breakeven_utilization is None:
+        if not against.hourly:
+            return _reserved(one.name, one.worth, other.name, other.worth)
+        if against.breakeven_utilization is None:
             return f"At no use does {one.name} cost less than {against.other}: renting wins."
         at, used = against.breakeven_utilization, one.worth.used_share.mean
         side = "above" if used > at else "below"
         return (f"{one.name} costs less than {against.other} when it is used more than {100 * at:.0f} % of the time; "
                 f"{100 * used:.0f} % is expected, which is {side} that.")  # fmt: skip
     return ""
+
+
+def _reserved(name: str, own: Worth, other: str, rented: Worth) -> str:
+    """What is reserved is paid for whether it is used or not, as what is owned is: use does not enter."""
+    a, b = own.available_usd_per_s, rented.available_usd_per_s
+    word = "more" if a.mean > b.mean else "less"
+    costs = f"{figure(a, 'usd_per_s')}, {word} than {figure(b, 'usd_per_s')} of {other}"
+    return f"An hour in which {name} could work costs {costs}: both are paid for all day, used or not."
 
 
 def _overturned(one: Overturn) -> str:

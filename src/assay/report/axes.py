@@ -33,7 +33,8 @@ class Scale:
     def expression(self) -> str:
         """How Vega writes a tick."""
         if self.symbol == "$":
-            return "replace(format(datum.value, '$~s'), 'G', 'B')"
+            cents = "datum.value && abs(datum.value) < 1 ? format(datum.value, '$.2f')"
+            return f"{cents} : replace(format(datum.value, '$~s'), 'G', 'B')"
         return "format(datum.value, ',~f')" + (" + ' %'" if self.symbol == "%" else "")
 
     def title(self, text: str) -> str:

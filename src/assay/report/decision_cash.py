@@ -170,8 +170,7 @@ def _cost(c: Judged, w: Worth, share: float) -> float:
 
 def _breakeven_chart(decision: Decision, found: Sequence[Priced]) -> Chart:
     of = looks(decision)
-    usual = [w.used_usd_per_s.mean for _, w in found] + [_cost(c, w, 0.45) for c, w in found if _standing(c, w)]
-    top = max(usual) * 1.35 / _PER_HOUR.factor
+    top = 1.3 * max(_cost(c, w, 0.5) for c, w in found) / _PER_HOUR.factor  # about where lines can cross
     curves = [_use_curve(c, w, of[name(c)], top) for c, w in found]
     marked = [
         Mark(x=share, y=_cost(c, w, share) / _PER_HOUR.factor, text=percent(share, sign=False),
@@ -186,7 +185,7 @@ def _breakeven_chart(decision: Decision, found: Sequence[Priced]) -> Chart:
         y = money_axis("US dollars per used accelerator-hour", 0.0, top, _PER_HOUR)
         return lines(layout, curves, x, y, marked=marked)
 
-    caption = " ".join([*_from(decision, found), RINGS])
+    caption = " ".join([*_from(decision, found), RINGS, *_above(found, top)])
     alt = "; ".join(f"{name(c)} {said(w.used_usd_per_s.mean, 'usd_per_s')} per used hour" for c, w in found)
     title = "How much use makes buying worth it"
     return chart("breakeven", title, alt, build, keys=keys(decision, [c for c, _ in found]), caption=caption)
@@ -200,6 +199,14 @@ def _use_curve(c: Judged, w: Worth, look: Look, top: float) -> Curve:
     used = "" if not _standing(c, w) else f" at {percent(here, sign=False)} used"
     tips = tuple((a, b, f"{name(c)}: {said(b * _PER_HOUR.factor, 'usd_per_s')}{used}") for a, b in told if b <= top)
     return Curve(name=name(c), look=look, points=tuple(p for p in points if p[1] <= top), told=tips)
+
+
+def _above(found: Sequence[Priced], top: float) -> list[str]:
+    """What is reckoned with at so little use that it lies above the frame."""
+    high = [(c, w) for c, w in found if _standing(c, w) and w.used_usd_per_s.mean > top * _PER_HOUR.factor]
+    told = [f"{name(c)} at {percent(w.used_share.mean, sign=False)} used, {said(w.used_usd_per_s.mean, 'usd_per_s')}"
+            for c, w in high]  # fmt: skip
+    return [f"Above this frame: {listed(told)}."] if told else []
 
 
 def _from(decision: Decision, found: Sequence[Priced]) -> list[str]:

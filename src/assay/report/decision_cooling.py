@@ -75,7 +75,7 @@ def cooling(first: Sited) -> Figure | None:
     notes = {clean(o.cooling): _cooling_note(o) for o in options}
 
     def build(layout: Layout) -> Spec:
-        x = linear("US dollars over the years, discounted", 0.0, max(d["high"] for d in data) * 1.04, told.expression)
+        x = linear("US dollars over the years, discounted", 0.0, max(d["high"] for d in data) * 1.06, told.expression)
         return rows(layout, notes, x, dots(data), strong=[clean(best.cooling)])
 
     drawn: Chart = chart("cooling", f"What cooling {name(c)} costs over the years", "; ".join(d["tip"] for d in data),

@@ -148,12 +148,21 @@ def _beside(
     *,
     bold: bool,
 ) -> Spec:
-    """Texts beside points; one for which there is no room is left out."""
-    spots = place(pixels, [text for text, _ in texts], room, avoid)
+    """Texts beside points and off what is drawn; where there is no such room, at least off each other."""
+    words = [text for text, _ in texts]
+    free = place(pixels, words, room, avoid)
+    taken = [_box(spot, text) for spot, text in zip(free, words, strict=True) if spot is not None]
+    rest = place(pixels, ["" if spot else text for spot, text in zip(free, words, strict=True)], room, taken)
+    spots = [first or second for first, second in zip(free, rest, strict=True)]
     data = [{"px": spot[0], "py": spot[1], "text": text, "fill": fill}
             for spot, (text, fill) in zip(spots, texts, strict=True) if spot is not None]  # fmt: skip
     look = {"fontSize": 11, "baseline": "middle", "stroke": LIGHT["surface"], "strokeWidth": 3}
     return layer("text", data, _free(), **look, fontWeight=600 if bold else 400)
+
+
+def _box(spot: tuple[float, float], text: str) -> Box:
+    half = text_width(text, 11) / 2
+    return spot[0] - half, spot[1] - 7, spot[0] + half, spot[1] + 7
 
 
 def _free() -> Spec:

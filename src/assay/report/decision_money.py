@@ -81,7 +81,7 @@ def _bill(found: Sequence[Priced]) -> Figure | None:
     told = axis([top], "usd")
 
     def build(layout: Layout) -> Spec:
-        x = linear("US dollars a year", 0.0, top * 1.02, told.expression)
+        x = linear("US dollars a year", 0.0, top * 1.06, told.expression)
         room = layout.width * (0.86 if layout.narrow else 0.58) / top
         fitting = [{**d, "text": d["text"] if text_width(d["text"], 10) + 8 < d["share"] * room else ""} for d in data]
         return rows(layout, notes, x, stack(fitting, 0.0))

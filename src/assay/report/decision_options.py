@@ -102,7 +102,7 @@ def _ranking(decision: Decision) -> Figure | None:
 
     def build(layout: Layout) -> Spec:
         x = linear(told.title(_score(decision).lower()), min(0.0, *ends) / told.factor,
-                   max(ends) / told.factor * 1.04, told.expression)  # fmt: skip
+                   max(ends) / told.factor * 1.06, told.expression)  # fmt: skip
         band = layer("rect", [data[0]], {"x": at("low"), "x2": at("high"), "color": fixed("soft")}, opacity=1)
         strong = [name(c) for c, _ in found if c.name in first]
         return rows(layout, notes, x, dots(data), under=[band], strong=strong)

@@ -75,7 +75,7 @@ def _rate_chart(index: int, work: str, key: str, same: Sequence[Said]) -> Chart:
     told = axis([r.value.high for _, r in shown], unit)
     data = [_rate_row(c, r, unit, told.factor) for c, r in _named(shown)]
     notes = {d["row"]: said(d["value"], unit) for d in data}
-    top = max(d["high"] for d in data) * 1.04
+    top = max(d["high"] for d in data) * 1.06
 
     def build(layout: Layout) -> Spec:
         x = linear(told.symbol.replace(" ", "") or title(key), 0.0, top, told.expression)

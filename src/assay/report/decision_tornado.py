@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from assay.decision import Judged
 from assay.report.axes import Spec
@@ -18,6 +19,8 @@ from assay.report.table import Cell, Column, Table, figures
 from assay.report.text import percent
 from assay.worth import Swing, Worth
 
+LEAST: Final = 0.01  # of the widest swing: a smaller one would be no bar
+
 
 def tornado(c: Judged) -> Figure | None:
     """Each input at both ends of its range, all others at their usual value."""
@@ -25,15 +28,17 @@ def tornado(c: Judged) -> Figure | None:
     swings = [s for s in w.tornado if real(s.at_low, s.at_high)] if w is not None else []
     if w is None or not swings or not real(w.used_usd_per_s.mean):
         return None
-    shown, told = swings[:TOP], axis([], "usd_per_s")
+    shown = [s for s in swings[:TOP] if s.size >= LEAST * swings[0].size]
+    told = axis([], "usd_per_s")
     usual = w.used_usd_per_s.mean / told.factor
     data = [end for swing in shown for end in _swing(swing, usual, told.factor)]
     notes = {clean(s.name): _range(s) for s in shown}
     ends = [usual, *(d["end"] for d in data)]
-    room = max(max(ends) - min(ends), 0.01 * abs(usual), 1e-9) * 0.14
+    room = max(max(ends) - min(ends), 0.01 * abs(usual), 1e-9) * 0.14  # for the figures at the ends
 
     def build(layout: Layout) -> Spec:
-        x = linear("US dollars per used accelerator-hour", min(ends) - room, max(ends) + room, told.expression)
+        side = room * (1.6 if layout.narrow else 1.0)
+        x = linear("US dollars per used accelerator-hour", min(ends) - side, max(ends) + side, told.expression)
         place = {"x": at("start"), "x2": at("end"), "color": raw("fill"), "description": TIP}
         line = layer("rule", [{"at": usual}], {"x": at("at"), "color": fixed("ink")}, strokeWidth=1.25)
         texts = [_ends(data, side) for side in ("left", "right")]
@@ -44,7 +49,14 @@ def tornado(c: Judged) -> Figure | None:
             Key(middle, "ink", "dash")]  # fmt: skip
     alt = "; ".join(d["tip"] for d in data[:8])
     title = f"What moves the cost per used hour of {name(c)}"
-    return Figure(chart("tornado", title, alt, build, keys=keys, caption=w.explained), _tornado_table(w))
+    return Figure(
+        chart("tornado", title, alt, build, keys=keys, caption=_caption(w, len(swings) - len(shown))), _tornado_table(w)
+    )
+
+
+def _caption(w: Worth, more: int) -> str:
+    left = f"And {more} more in the table, none of which moves it by a hundredth of the first." if more else ""
+    return " ".join(filter(None, (w.explained, left)))
 
 
 def _swing(s: Swing, usual: float, factor: float) -> list[Spec]:

@@ -86,8 +86,10 @@ def trust_section(decision: Decision) -> Section | None:
         return None
     own = sum(key in decision.own for key in decision.assumptions)
     low = sum(a.confidence == "low" for a in decision.assumptions.values())
-    lead = (f"{len(decision.assumptions)} assumptions: {own} stated by the pilot, "
-            f"{len(decision.assumptions) - own} from Assay's own table, {low} of low confidence.")  # fmt: skip
+    lead = (
+        f"{len(decision.assumptions)} assumptions: {own} stated or found for this pilot, "
+        f"{len(decision.assumptions) - own} from Assay's own table, {low} of low confidence."
+    )
     warned = (f"Stale, to be asked again: {listed(aged)}.",) if aged else ()
     return Section(id="trust", title="How well it is founded", nav="Trust", lead=lead, figures=drawn, tables=tables,
                    warnings=warned)  # fmt: skip
@@ -159,7 +161,7 @@ def _assumption(key: str, a: Assumption, decision: Decision) -> tuple[Cell, ...]
     age = _age_s(a.date, decision.made)
     return (
         Cell(key.replace("_", " ") if not suffix(key) else key.removesuffix(suffix(key)).replace("_", " ").strip()),
-        value, Cell("your own" if key in decision.own else "default"),
+        value, Cell("this pilot" if key in decision.own else "default"),
         Cell(a.confidence, tone="bad" if a.confidence == "low" else ""), Cell(a.date or "undated"),
         Cell("—", tone="quiet") if age is None else Cell(said(age, "s") + ", stale" * old, sort=age,
                                                          tone="bad" if old else ""),

@@ -179,13 +179,13 @@ def title(key: str) -> str:
 
 
 def closed(text: str, names: Sequence[str] = ()) -> str:
-    """A remark as a sentence; a name that opens it stays as it is written.
+    """A remark as a sentence; a name or a key that opens it stays as it is written.
 
-    >>> closed("h100-colo costs less", ["h100-colo"]), closed("renting costs more")
-    ('h100-colo costs less.', 'Renting costs more.')
+    >>> closed("pool costs less", ["pool"]), closed("renting costs more"), closed("sites[0].racks: none")
+    ('pool costs less.', 'Renting costs more.', 'sites[0].racks: none.')
     """
-    told = sentence(text)
-    named = next((n for n in names if n and text.strip().startswith(n)), "")
+    told, first = sentence(text), text.split(maxsplit=1)[0] if text.strip() else ""
+    named = next((n for n in names if n and text.strip().startswith(n)), "" if first.strip(":,").isalpha() else first)
     return named + told[len(named) :] if named else told
 
 
