@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -61,6 +62,16 @@ def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
 def read_text(path: Path) -> str:
     """The text of a file that people write; InputError where there is none, or too much of it."""
     return _text(path)
+
+
+def sha256(path: Path) -> str:
+    """What a file is known by, whatever its size."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        what = f"cannot be read: {error.strerror or error}"
+        raise InputError(what, where=str(path), hint="check the path") from None
 
 
 def toml_lines(text: str) -> dict[str, int]:

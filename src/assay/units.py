@@ -11,99 +11,9 @@ import re
 from typing import Final
 
 from assay.errors import InputError, did_you_mean
+from assay.symbols import MONTH_S, PRINTED, SUFFIXES, SYMBOLS, UNPREFIXED
 
 Dimension = tuple[tuple[str, int], ...]
-
-# What a name's suffix may be built of -> exponents over the base units byte, flop, s, usd, j, token, sample, ….
-SUFFIXES: Final[dict[str, dict[str, int]]] = {
-    "s": {"s": 1},
-    "bytes": {"byte": 1},
-    "byte": {"byte": 1},
-    "flop": {"flop": 1},
-    "w": {"j": 1, "s": -1},
-    "j": {"j": 1},
-    "hz": {"s": -1},
-    "usd": {"usd": 1},
-    "tokens": {"token": 1},
-    "token": {"token": 1},
-    "samples": {"sample": 1},
-    "sample": {"sample": 1},
-    "requests": {"request": 1},
-    "operations": {"operation": 1},
-    "celsius": {"celsius": 1},
-    "kelvin": {"kelvin": 1},  # a difference of temperatures
-    "m": {"m": 1},
-    "m2": {"m": 2},
-    "m3": {"m": 3},
-    "kg": {"kg": 1},
-    "v": {"v": 1},
-    "a": {"a": 1},
-    "person": {"person": 1},
-}
-
-_MONTH_S: Final = 365.25 / 12 * 86400
-_DECIMAL: Final = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
-_BINARY: Final = {f"{p}i": 1024.0**n for n, p in enumerate("KMGTPE", start=1)} | {"ki": 1024.0}
-_SMALL: Final = {"m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "n": 1e-9, "p": 1e-12}
-
-# Unit symbol -> (factor to the base unit, base exponents, prefixes it may carry).
-_SYMBOLS: Final[dict[str, tuple[float, dict[str, int], dict[str, float]]]] = {
-    "B": (1, {"byte": 1}, _DECIMAL | _BINARY),
-    "byte": (1, {"byte": 1}, {"": 1.0}),
-    "bytes": (1, {"byte": 1}, {"": 1.0}),
-    "b": (1 / 8, {"byte": 1}, _DECIMAL | _BINARY),
-    "bit": (1 / 8, {"byte": 1}, _DECIMAL | _BINARY),
-    "FLOP": (1, {"flop": 1}, _DECIMAL),
-    "FLOPS": (1, {"flop": 1, "s": -1}, _DECIMAL),
-    "OP": (1, {"flop": 1}, _DECIMAL),
-    "OPS": (1, {"flop": 1, "s": -1}, _DECIMAL),
-    "W": (1, {"j": 1, "s": -1}, _DECIMAL | _SMALL),
-    "J": (1, {"j": 1}, _DECIMAL | _SMALL),
-    "Wh": (3600, {"j": 1}, _DECIMAL),
-    "Hz": (1, {"s": -1}, _DECIMAL),
-    "s": (1, {"s": 1}, {"": 1.0} | _SMALL),
-    "min": (60, {"s": 1}, {"": 1.0}),
-    "h": (3600, {"s": 1}, {"": 1.0}),
-    "hour": (3600, {"s": 1}, {"": 1.0}),
-    "day": (86400, {"s": 1}, {"": 1.0}),
-    "days": (86400, {"s": 1}, {"": 1.0}),
-    "week": (7 * 86400, {"s": 1}, {"": 1.0}),
-    "weeks": (7 * 86400, {"s": 1}, {"": 1.0}),
-    "months": (_MONTH_S, {"s": 1}, {"": 1.0}),
-    "month": (_MONTH_S, {"s": 1}, {"": 1.0}),
-    "year": (365.25 * 86400, {"s": 1}, {"": 1.0}),
-    "years": (365.25 * 86400, {"s": 1}, {"": 1.0}),
-    "USD": (1, {"usd": 1}, _DECIMAL),
-    "$": (1, {"usd": 1}, {"": 1.0}),
-    "token": (1, {"token": 1}, _DECIMAL),
-    "tokens": (1, {"token": 1}, _DECIMAL),
-    "tok": (1, {"token": 1}, _DECIMAL),
-    "sample": (1, {"sample": 1}, _DECIMAL),
-    "samples": (1, {"sample": 1}, _DECIMAL),
-    "sequences": (1, {"sample": 1}, {"": 1.0}),
-    "°C": (1, {"celsius": 1}, {"": 1.0}),
-    "K": (1, {"kelvin": 1}, {"": 1.0}),
-    "m": (1, {"m": 1}, {"": 1.0, "m": 1e-3, "c": 1e-2, "k": 1e3}),
-    "ft": (0.3048, {"m": 1}, {"": 1.0}),
-    "m2": (1, {"m": 2}, {"": 1.0}),
-    "m3": (1, {"m": 3}, {"": 1.0}),
-    "L": (1e-3, {"m": 3}, {"": 1.0}),
-    "CFM": (0.3048**3 / 60, {"m": 3, "s": -1}, {"": 1.0}),
-    "g": (1e-3, {"kg": 1}, {"": 1.0, "k": 1e3}),
-    "t": (1e3, {"kg": 1}, {"": 1.0}),
-    "V": (1, {"v": 1}, {"": 1.0, "k": 1e3}),
-    "A": (1, {"a": 1}, {"": 1.0}),
-    "person": (1, {"person": 1}, {"": 1.0}),
-    "people": (1, {"person": 1}, {"": 1.0}),
-    "request": (1, {"request": 1}, {"": 1.0, "k": 1e3, "M": 1e6}),
-    "requests": (1, {"request": 1}, {"": 1.0, "k": 1e3, "M": 1e6}),
-    "%": (0.01, {}, {"": 1.0}),
-    "x": (1, {}, {"": 1.0}),
-}
-
-_PRINTED: Final = {"bytes": "B", "byte": "B", "flop": "FLOP", "w": "W", "j": "J", "hz": "Hz", "celsius": "°C",
-                    "kelvin": "K", "v": "V", "a": "A", "m2": "m²", "m3": "m³", "person": "people"}  # fmt: skip
-_WHOLE_ONLY: Final = {"celsius", "kelvin", "m", "m2", "m3", "kg", "v", "a", "person"}  # nobody says "5 kkg"
 
 # A comma stands before three digits: "3,35" is a slip, not 335.
 _WHOLE: Final = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9][0-9_]*)"
@@ -170,7 +80,7 @@ def parse(text: str | float, unit: str = "") -> float:
         found, wanted = _freeze(exponents), dimension(unit)
         if found != wanted:
             what = f'"{text}" is in {_words(found)}, {_words(wanted)} wanted'
-            raise InputError(what, hint=f"write {_example(unit, digits)}")
+            raise InputError(what, hint=_near(expression, wanted) or f"write {_example(unit, digits)}")
     return value
 
 
@@ -190,9 +100,9 @@ def show(value: float | None, unit: str = "", digits: int = 3) -> str:
         return _money(value, unit, digits)
     if not unit:
         return _round(value, digits)
-    bare = unit.partition("_per_")[0] in _WHOLE_ONLY
+    bare = unit.partition("_per_")[0] in UNPREFIXED
     scaled, prefix = (value, "") if bare else _prefixed(value, digits)
-    return f"{_round(scaled, digits)} {prefix}" + "/".join(_PRINTED.get(word, word) for word in unit.split("_per_"))
+    return f"{_round(scaled, digits)} {prefix}" + "/".join(PRINTED.get(word, word) for word in unit.split("_per_"))
 
 
 def _unit(expression: str, text: str, wanted: Dimension) -> tuple[float, dict[str, int]]:
@@ -213,13 +123,16 @@ def _symbol(written: str, text: str, wanted: Dimension | None) -> tuple[float, d
     symbol = written.replace(" ", "")  # "M tokens" is said as often as "Mtokens"
     for length in range(min(2, len(symbol) - 1) + 1):
         prefix, rest = symbol[:length], symbol[length:]
-        if rest in _SYMBOLS and prefix in _SYMBOLS[rest][2]:
-            factor, base, prefixes = _SYMBOLS[rest]
+        if rest in SYMBOLS and prefix in SYMBOLS[rest][2]:
+            factor, base, prefixes = SYMBOLS[rest]
             return factor * prefixes[prefix], base
-    known = sorted(
-        p + s for s, (_, base, prefixes) in _SYMBOLS.items() if wanted in (None, _freeze(base)) for p in prefixes
-    )
-    raise InputError(f'"{text}": "{symbol}" is not a unit known here', hint=did_you_mean(symbol, known))
+    raise InputError(f'"{text}": "{symbol}" is not a unit known here', hint=_near(symbol, wanted))
+
+
+def _near(symbol: str, wanted: Dimension | None) -> str:
+    """Symbols of a dimension, or of any, that look like this one."""
+    known = (p + s for s, (_, base, prefixes) in SYMBOLS.items() if wanted in (None, _freeze(base)) for p in prefixes)
+    return did_you_mean(symbol.strip(), sorted(known))
 
 
 def _finite(number: float, text: str) -> float:
@@ -300,8 +213,8 @@ def _money(value: float, unit: str, digits: int) -> str:
     factor, per = {
         "usd": (1.0, ""), "usd_per_s": (3600.0, "/h"), "usd_per_j": (3.6e6, "/kWh"),
         "usd_per_token": (1e6, "/M tokens"), "usd_per_tokens": (1e6, "/M tokens"), "usd_per_byte": (1e12, "/TB"),
-        "usd_per_w_per_s": (1e3 * _MONTH_S, "/kW-month"),
-    }.get(unit, (1.0, "".join(f"/{_PRINTED.get(word, word)}" for word in unit.split("_per_")[1:])))  # fmt: skip
+        "usd_per_w_per_s": (1e3 * MONTH_S, "/kW-month"),
+    }.get(unit, (1.0, "".join(f"/{PRINTED.get(word, word)}" for word in unit.split("_per_")[1:])))  # fmt: skip
     amount = value * factor
     return f"{'-' if amount < 0 else ''}${_cents(abs(amount), max(digits, 3))}{per}"
 

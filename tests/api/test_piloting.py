@@ -1,5 +1,6 @@
 """A pilot's file: the examples can be used as they are, and whatever is wrong with one is told by line, all of it."""
 
+import hashlib
 import json
 import tomllib
 from pathlib import Path
@@ -13,7 +14,9 @@ from assay.api import pilot_schema
 from assay.api.jobs import job_of_work
 from assay.api.pilot_start import TEMPLATES, start
 from assay.api.piloting import Problem, check, pilot
+from assay.codec import decode, problems
 from assay.errors import InputError
+from assay.pilot import Pilot
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "pilots").iterdir())
 TODAY = "2026-11-27"
@@ -259,6 +262,15 @@ def test_what_cannot_be_read_hides_nothing_behind_it(tmp_path):
     assert text.splitlines()[found["candidates[1].nodes"].line - 1] == "nodes = 0"
 
 
+def test_a_slice_that_is_not_the_one_agreed_on_is_told(tmp_path):
+    (tmp_path / "slice.bin").write_bytes(b"data")
+    right = hashlib.sha256(b"data").hexdigest()
+    for digest, told in ((right, []), ("0" * 64, ["workloads[0].data.sha256"])):
+        table = f'[workloads.data]\npath = "slice.bin"\nsha256 = "{digest}"\n[workloads.trial]'
+        text = SOUND.replace("[workloads.trial]", table)
+        assert [one.key for one in check(written(tmp_path, text), TODAY)] == told
+
+
 def test_a_file_that_two_people_changed_is_told_by_line(tmp_path):
     text = SOUND.replace(
         'question = "Buy or rent?"', '<<<<<<< HEAD\nquestion = "a"\n=======\nquestion = "b"\n>>>>>>> x'
@@ -298,6 +310,22 @@ def test_no_file_ends_in_a_traceback(tmp_path_factory, cut, noise):
         assert "pilot.toml" in str(error)
     else:
         assert all(one.severity == "warning" for one in check(folder))
+
+
+@given(
+    place=st.sampled_from(SOUND.splitlines()), value=st.sampled_from(["-1", '"x"', "[]", "{ is = 1 }", "true", "1e40"])
+)
+def test_what_has_no_problem_can_be_read_and_nothing_else(place, value):
+    key, equals, _ = place.partition(" = ")
+    text = SOUND.replace(place, f"{key} = {value}", 1) if equals else SOUND
+    raw = tomllib.loads(text)
+    found = list(problems(raw, Pilot))
+    try:
+        decode(raw, Pilot)
+    except InputError:
+        assert found
+    else:
+        assert found == []
 
 
 # --- the schema -------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 from assay.api.jobs import count
 from assay.api.pilot_file import Problem
 from assay.errors import AssayError, InputError, did_you_mean
+from assay.files import sha256
 from assay.hardware import DTYPES
 from assay.metrics import known, metric
 from assay.pilot import THIS_MACHINE, Gate, Pilot, Trial, Work
@@ -55,13 +56,20 @@ def names(pilot: Pilot, beside: Path, folders: Sequence[Path]) -> Problems:
         yield from _known("benefits.accuracy_points", name, candidates, "candidate")
 
 
-def work(pilot: Pilot) -> Problems:
-    """Every kind of work has an amount that can be read, and a trial that can be run."""
+def work(pilot: Pilot, beside: Path) -> Problems:
+    """Every kind of work has an amount that can be read, data that is the right one, and a trial that can be run."""
     if not pilot.workloads:
         yield warning("", "no workload: there is nothing the hardware is for", "add [[workloads]]")
     for i, one in enumerate(pilot.workloads):
         key = f"workloads[{i}]"
         yield from _amount(key, one)
+        if one.data is not None and one.data.sha256 and (beside / one.data.path).is_file():
+            found = sha256(beside / one.data.path)
+            if found != one.data.sha256.lower():
+                what = f"{one.data.path} is not the slice that was agreed on: its sha256 is {found}"
+                yield error(
+                    f"{key}.data.sha256", what, "fetch the right file, or write what all measure on from now on"
+                )
         for name in ("seq_len", "global_batch", "batch_tokens"):
             written = getattr(one, name)
             try:

@@ -12,7 +12,7 @@ from assay.api.measuring import measure
 from assay.api.pilot_adding import named, whole
 from assay.api.pilot_file import path_of
 from assay.api.piloting import pilot as read
-from assay.errors import MeasureError
+from assay.errors import AssayError
 from assay.pilot import THIS_MACHINE, Candidate, Pilot, Work
 from assay.run import Run
 from assay.store import pilots
@@ -36,6 +36,7 @@ class Measure:
     command: tuple[str, ...] = ()
     settings: Mapping[str, str]
     budget_s: float
+    timeout_s: float | None = None  # of a command, which ends by itself otherwise
     ranks: int = 1
     what: str  # "batch of 16", for a person
 
@@ -43,7 +44,8 @@ class Measure:
     def words(self) -> tuple[str, ...]:
         """What a person types to take it."""
         if self.command:
-            return ("assay", "measure", "--timeout", f"{self.budget_s:g}", "--", *self.command)
+            limit = ["--timeout", f"{self.timeout_s:g}"] if self.timeout_s is not None else []
+            return ("assay", "measure", *limit, "--", *self.command)
         told = [word for key, value in self.settings.items() for word in ("--set", f"{key}={value}")]
         ranks = ["--ranks", f"{self.ranks}"] if self.ranks > 1 else []
         return ("assay", "measure", self.workload, *told, *ranks, "--budget", f"{self.budget_s:g}")
@@ -69,7 +71,8 @@ def run_stage(
     file = path_of(path)
     told = read(file)
     say = progress or (lambda _: None)
-    added, scripts, left_out, failed = list[Added](), list[Path](), list[str](), False
+    added, scripts, left_out = list[Added](), list[Path](), list[str]()
+    refused, failed = list[AssayError](), False
     works = [named("workload", workload, told.workloads)] if workload else told.workloads
     for who in [named("candidate", candidate, told.candidates)] if candidate else told.candidates:
         for work in works:
@@ -84,15 +87,19 @@ def run_stage(
                 say(f"{who.name}, {work.name}, stage {stage}: {one.what}")
                 try:
                     run = _measured(one, file.parent, python, progress, vendors)
-                except MeasureError as error:  # one that cannot be measured does not cost the others
+                except AssayError as error:  # one that cannot be measured does not cost the others
+                    refused.append(error)
                     left_out.append(f"{who.name}: {work.name}, {one.what}: {error}")
-                    failed = True
                     continue
                 added.append(_added(file.parent, run, who, work, stage, by, one.what))
                 failed = failed or _failed(run)
                 if run.stopped == "interrupted":
                     return Ran(added=tuple(added), scripts=tuple(scripts), stopped="interrupted")
-    return Ran(added=tuple(added), scripts=tuple(scripts), left_out=tuple(left_out), failed=failed)
+    if refused and not added and not scripts:
+        raise refused[0]
+    return Ran(
+        added=tuple(added), scripts=tuple(scripts), left_out=tuple(left_out), failed=failed or bool(refused)
+    )  # fmt: skip
 
 
 def _failed(run: Run) -> bool:
@@ -112,7 +119,7 @@ def measures(
     def one(what: str, ranks: int = 1, **more: str) -> Measure:
         return Measure(
             workload=trial.workload, command=trial.command, settings=settings | more, budget_s=budget, ranks=ranks,
-            what=what,
+            what=what, timeout_s=budget_s,
         )  # fmt: skip
 
     if stage != 2 or trial.workload != _SCALED:
@@ -130,7 +137,7 @@ def _measured(
     out = folder / pilots.RUNS
     if one.command:
         return measure(
-            one.command, out=out, cwd=folder, timeout_s=one.budget_s, progress=progress, vendors=vendors
+            one.command, out=out, cwd=folder, timeout_s=one.timeout_s, progress=progress, vendors=vendors
         )  # fmt: skip
     return measure(
         one.workload, out=out, options=one.settings, budget_s=one.budget_s, ranks=one.ranks, python=python,

@@ -39,7 +39,7 @@ def _all(found: Read, today: str, folders: Sequence[Path]) -> tuple[Problem, ...
     if found.pilot is None:
         return found.problems
     rules = (
-        *pilot_rules.names(found.pilot, found.file.parent, folders), *pilot_rules.work(found.pilot),
+        *pilot_rules.names(found.pilot, found.file.parent, folders), *pilot_rules.work(found.pilot, found.file.parent),
         *pilot_rules.gates(found.pilot), *pilot_money.prices(found.pilot, today), *pilot_money.dates(found.pilot),
         *pilot_money.shares(found.pilot),
     )  # fmt: skip

@@ -33,7 +33,6 @@ CONFIG: Final[Spec] = {
         "titlePadding": 10,
         "labelOverlap": "greedy",
     },
-    "axisX": {"labelFlush": 18},  # a number near an end stays inside the drawing
 }
 
 

@@ -180,6 +180,6 @@ def _names(curves: Sequence[Curve], wide: float, tall: float, y: Axis, room: flo
         edge = max(spot, edge + _APART)
         spots.append(edge)
     over = max(0.0, edge - tall)
-    moved = [{"px": wide + 8, "py": spot - over, "text": fit(c.name, room - 12, 11), "fill": LIGHT[c.look.token]}
+    moved = [{"px": wide + 8, "py": spot - over, "text": fit(c.name, room - 12, 11), "fill": LIGHT["ink"]}
              for spot, (_, c) in zip(spots, ends, strict=True)]  # fmt: skip
     return layer("text", moved, _free(), align="left", fontSize=11, baseline="middle", fontWeight=600)

@@ -16,6 +16,7 @@ from assay.worth import Month, Worth
 MOST: Final = 4  # panes; the table has them all
 LEFT: Final = 58.0
 HEAD, TALL, FOOT, AXIS = 30.0, 74.0, 14.0, 44.0
+_ROOM: Final = 1.45  # times an ordinary month: so that the sum of a cut bar stands above the others
 _CUT: Final = 1.6  # times the scale from which a bar is cut
 _FLOWS: Final = (("capital", "compute-1"), ("running", "network-2"), ("rent", "memory-1"))
 
@@ -49,7 +50,7 @@ def _reach(months: Sequence[Month]) -> tuple[float, float]:
     ordinary = max((m.running_usd + m.rent_usd for m in months), default=0.0)
     highest = max((m.net_usd + m.resale_usd for m in months), default=0.0)
     back = max((m.resale_usd for m in months), default=0.0)
-    top = ordinary * 1.25 if 0 < ordinary * _CUT < highest else highest * 1.05
+    top = ordinary * _ROOM if 0 < ordinary * _CUT < highest else highest * 1.05
     top = top or back or 1.0
     return top, min(back, 0.45 * top)
 
@@ -76,7 +77,7 @@ class _Pane:
 
     def ground(self) -> Iterator[Spec]:
         """The title, the line of nothing, the scale."""
-        step = self.highest / 1.25
+        step = self.highest / _ROOM
         grid = [{"x": 0, "x2": self.wide, "y": self.y(step)}]
         yield layer("rule", grid, {**_across(), "color": fixed("grid")})
         yield layer("rule", [{"x": 0, "x2": self.wide, "y": self.y(0)}], {**_across(), "color": fixed("rule")})

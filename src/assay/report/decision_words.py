@@ -40,7 +40,7 @@ PROOFS: Final[Mapping[Proof, tuple[str, str]]] = {  # as it is read, tone
     "not proven": ("? not proven", "quiet"),
 }
 ORIGINS: Final[Mapping[Accepts, tuple[str, str, str]]] = {  # colour, shape on a chart, shape in a legend
-    "measured": ("accent", "circle", "circle"),
+    "measured": ("compute-1", "circle", "circle"),
     "published": ("memory-1", "square", "box"),
     "stated": ("network-1", "triangle-up", "triangle-up"),
     "predicted": ("wait-1", "diamond", "diamond"),

@@ -29,7 +29,7 @@ def rows(
     """Layers over named rows; each layer's data says in `row` where it belongs."""
     narrow, size = layout.narrow, SIZE
     left = 2 if narrow else min(250.0, max(text_width(n, size + 0.5) for n in notes) + 22)
-    right = 12 if narrow else max(text_width(n, size) for n in notes.values()) + 16
+    right = 18 if narrow else max(text_width(n, size) for n in notes.values()) + 16
     inner = layout.width - left - right
     scale = {"type": "band", "domain": list(notes), "paddingInner": GAP, "paddingOuter": GAP / 2}
     y = {"field": "row", "type": "nominal", "axis": None, "scale": scale}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from assay.codec import decode, encode, read_csv, read_json
 from assay.errors import InputError
-from assay.files import read_text, write_text
+from assay.files import read_text, sha256, write_text
 from assay.run import Run
 from assay.store.folders import HEAD, find, safe
 from assay.store.reading import load
@@ -146,7 +146,7 @@ def where(folder: Path, added: Added) -> Path:
 
 def fingerprint(run: Path) -> str:
     """What a run is known by: the hash of its run.json, which holds those of its samples."""
-    return hashlib.sha256((find(run) / HEAD).read_bytes()).hexdigest()
+    return sha256(find(run) / HEAD)
 
 
 def _copy(run: Path, target: Path) -> None:
