@@ -54,6 +54,7 @@ class Judged:
     via: str
     site: str
     accelerators: int | None
+    elastic: bool = False  # paid for only while it works
     rank: int | None  # None: ruled out, or its figure is unknown
     score: Value | None  # the objective's figure
     constraints: tuple[Ruling, ...] = ()

@@ -10,7 +10,7 @@ import assay
 from assay.decide.focus import COLUMNS, rows, total
 from assay.decide.places import places
 from assay.decide.roi import waiting_usd
-from assay.decide.stating import asked
+from assay.decide.stated import asked
 from assay.hardware import Offer
 from assay.pilot import Demand, Needs
 from tests.api.pilots import BUY, CLOUD, COLO, pilot, rent

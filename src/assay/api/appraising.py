@@ -17,7 +17,7 @@ from assay.decide.constraints import constraints, delivered
 from assay.decide.draws import usual, value_of
 from assay.decide.gates import rulings
 from assay.decide.simulate import Drawn, simulate
-from assay.decide.stating import Table
+from assay.decide.stated import Table
 from assay.decide.valuing import FIGURES, RANKED_BY, Priced, beside, priced, worth_of
 from assay.decision import Judged, Ruling
 from assay.pilot import Pilot
@@ -83,6 +83,7 @@ def _judged(
     return Judged(
         name=c.name, system=c.system, vendor=system.vendor if system is not None else "", via=c.via, site=c.site,
         accelerators=known.case.accelerators if known is not None else None, rank=None,
+        elastic=c.via == "rent" and c.term in ("on-demand", "spot"),
         score=_value(known, drawn, RANKED_BY[told.pilot.objective]),
         constraints=_constraints(told, one, known, table), gates=gates, rates=one.rated.rates,
         results=one.rated.results, worth=worth, fit=one.standing.fit,

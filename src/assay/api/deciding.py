@@ -80,8 +80,8 @@ def _decision(told: Asked, found: Appraised, made: Decision) -> Decision:
 
 
 def _own(pilot: Pilot, name: str) -> bool:
-    """Whether the pilot states a number itself: it is not from the table that ships, or it says it otherwise."""
-    return not name or getattr(pilot.assumptions, name) is not None
+    """Whether the pilot states a number itself: it is from nowhere else, or it says what the table says otherwise."""
+    return not name or getattr(pilot.assumptions, name, None) is not None
 
 
 def _pareto(found: Appraised, names: Sequence[str]) -> tuple[str, ...]:

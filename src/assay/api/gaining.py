@@ -10,7 +10,7 @@ from assay.decide.case import Case
 from assay.decide.draws import usual
 from assay.decide.money import MONTH_S
 from assay.decide.ranges import spread
-from assay.decide.stating import Table
+from assay.decide.stated import Table
 from assay.economics import Economics
 from assay.pilot import Benefits, Candidate, Demand, Pilot
 from assay.units import show

@@ -15,7 +15,8 @@ from assay.decide import facility, machinery
 from assay.decide.case import Case, clusters_needed
 from assay.decide.draws import usual
 from assay.decide.money import YEAR_S
-from assay.decide.stating import Standing, Table, asked, case_of, missing, of_value
+from assay.decide.stated import Standing, Table, asked, of_value
+from assay.decide.stating import case_of, missing
 from assay.economics import Economics
 from assay.errors import InputError
 from assay.hardware import System

@@ -90,7 +90,7 @@ def _energy(case: Case, x: Mapping[str, Amount], used: Amount) -> Amount | None:
         return None
     share = _get(case, x, "power_load", 1.0) * (used if case.elastic else 1.0)
     it_w = case.draw_w * case.machines * (1 + _get(case, x, "network_power_share"))
-    return it_w * share * _get(case, x, "pue", 1.0) * YEAR_S
+    return it_w * share * _get(case, x, "whole_pue", 1.0) * YEAR_S
 
 
 def _duration(case: Case, rates: Mapping[str, Amount]) -> Amount | None:

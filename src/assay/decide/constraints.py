@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
 from assay.decide.case import Outcome
-from assay.decide.stating import Standing
+from assay.decide.stated import Standing
 from assay.decide.wording import shown
 from assay.decision import Proof, Rate, Ruling
 from assay.pilot import Needs, Work

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.decide.case import Case, Outcome, outcome
 from assay.decide.draws import usual
-from assay.decide.stating import Table
+from assay.decide.stated import Table
 from assay.decide.tornado import turning_points
 from assay.decision import Overturn
 

@@ -13,7 +13,7 @@ from assay.decide.cash import Flows, by_month, flows, npv_usd, payback_months
 from assay.decide.cost import available_usd_per_s, kind_of, lines, used_usd_per_s
 from assay.decide.draws import cheaper_share, draw, importance, usual, value_of
 from assay.decide.simulate import AGAINST, Drawn
-from assay.decide.stating import Table
+from assay.decide.stated import Table
 from assay.decide.tornado import explain, tornado
 from assay.decide.versus import breakeven_utilization
 from assay.result import Evidence, Value

@@ -150,7 +150,7 @@ def breakeven(decision: Decision) -> Figure | None:
     """Cost of a used hour against the used share: falling where machines are paid for either way, flat for rent."""
     found = [(c, c.worth) for c in decision.candidates if c.worth is not None and not c.ruled_out and _known(c.worth)]
     found = found[:MOST]
-    if not any(_standing(c, w) for c, w in found):
+    if not any(not c.elastic for c, w in found):
         return None
     return Figure(_breakeven_chart(decision, found), _breakeven_table(found))
 
@@ -159,13 +159,8 @@ def _known(w: Worth) -> bool:
     return positive(w.used_usd_per_s.mean, w.available_usd_per_s.mean) and real(w.used_share.mean)
 
 
-def _standing(c: Judged, w: Worth) -> bool:
-    """Whether it is paid for, used or not: what is bought or owned, and a rent that breaks even at some use."""
-    return c.via != "rent" or any(a.breakeven_utilization is not None for a in w.against)
-
-
 def _cost(c: Judged, w: Worth, share: float) -> float:
-    return w.available_usd_per_s.mean / share if _standing(c, w) else w.used_usd_per_s.mean
+    return w.available_usd_per_s.mean / share if not c.elastic else w.used_usd_per_s.mean
 
 
 def _breakeven_chart(decision: Decision, found: Sequence[Priced]) -> Chart:
@@ -192,18 +187,18 @@ def _breakeven_chart(decision: Decision, found: Sequence[Priced]) -> Chart:
 
 
 def _use_curve(c: Judged, w: Worth, look: Look, top: float) -> Curve:
-    shares = [LEAST_USE + i * 0.01 for i in range(96)] if _standing(c, w) else [i / 20 for i in range(21)]
+    shares = [LEAST_USE + i * 0.01 for i in range(96)] if not c.elastic else [i / 20 for i in range(21)]
     points = [(share, _cost(c, w, share) / _PER_HOUR.factor) for share in shares]
-    here = w.used_share.mean if _standing(c, w) else 0.5
+    here = w.used_share.mean if not c.elastic else 0.5
     told = [(here, _cost(c, w, here) / _PER_HOUR.factor)] if here > 0 else []
-    used = "" if not _standing(c, w) else f" at {percent(here, sign=False)} used"
+    used = "" if c.elastic else f" at {percent(here, sign=False)} used"
     tips = tuple((a, b, f"{name(c)}: {said(b * _PER_HOUR.factor, 'usd_per_s')}{used}") for a, b in told if b <= top)
     return Curve(name=name(c), look=look, points=tuple(p for p in points if p[1] <= top), told=tips)
 
 
 def _above(found: Sequence[Priced], top: float) -> list[str]:
     """What is reckoned with at so little use that it lies above the frame."""
-    high = [(c, w) for c, w in found if _standing(c, w) and w.used_usd_per_s.mean > top * _PER_HOUR.factor]
+    high = [(c, w) for c, w in found if not c.elastic and w.used_usd_per_s.mean > top * _PER_HOUR.factor]
     told = [f"{name(c)} at {percent(w.used_share.mean, sign=False)} used, {said(w.used_usd_per_s.mean, 'usd_per_s')}"
             for c, w in high]  # fmt: skip
     return [f"Above this frame: {listed(told)}."] if told else []
