@@ -25,8 +25,8 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_there_are_seven_worked_examples() -> None:
-    assert len(SHELL) == 7
+def test_there_are_eight_worked_examples() -> None:
+    assert len(SHELL) == 8
     assert len(PYTHON) == 1
 
 
@@ -43,6 +43,7 @@ def test_every_command_runs_and_says_something(block: str, tmp_path: Path) -> No
 
 
 def test_the_python_example_runs(tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     done = run([sys.executable, "-c", PYTHON[0]], tmp_path)
     assert done.returncode == 0, done.stderr
     assert "tp=" in done.stdout or "dp=" in done.stdout

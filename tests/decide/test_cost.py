@@ -18,7 +18,8 @@ from assay.units import parse
 BASE = Bill(
     accelerators=8, availability=0.97, used=0.70, servers_usd=250e3, server_life_s=5 * YEAR_S, resale=0.10,
     cost_of_capital=0.10, power_w=10.2e3, power_load=0.8, pue=1.35,
-    electricity_usd_per_j=parse("0.087 USD/kWh", "usd_per_j"), colo_usd_per_w_per_s=parse("184.06 USD/kW/month", "usd_per_w_per_s"),
+    electricity_usd_per_j=parse("0.087 USD/kWh", "usd_per_j"),
+    colo_usd_per_w_per_s=parse("184.06 USD/kW/month", "usd_per_w_per_s"),
     maintenance_share=0.05, staff_usd_per_s=6000 / YEAR_S,
 )  # fmt: skip
 

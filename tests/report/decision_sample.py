@@ -485,6 +485,7 @@ def candidates() -> tuple[Judged, ...]:
             system="hgx-h100",
             vendor="NVIDIA",
             via="rent",
+            elastic=True,
             site="eu-central",
             accelerators=32,
             rank=3,

@@ -395,12 +395,10 @@ def test_those_who_never_pay_back_share_a_sentence() -> None:
 
 def test_a_rent_that_is_paid_used_or_not_falls_with_use_like_what_is_bought() -> None:
     first, second, cloud, *others = sample.candidates()
-    assert cloud.worth is not None
-    kept = replace(cloud.worth, against=tuple(replace(a, breakeven_utilization=0.8) for a in cloud.worth.against))
-    for worth, flat in ((cloud.worth, True), (kept, False)):
-        told = replace(sample.decision(), candidates=(first, second, replace(cloud, worth=worth), *others))
+    for elastic in (True, False):
+        told = replace(sample.decision(), candidates=(first, second, replace(cloud, elastic=elastic), *others))
         rents = [cells[3].sort for cells in tables(told)["breakeven-table"].rows]
-        assert (len(set(rents)) == 1) is flat
+        assert (len(set(rents)) == 1) is elastic
 
 
 def test_a_rented_machine_is_not_asked_whether_it_fits_its_owner_s_building() -> None:

@@ -35,7 +35,8 @@ def check(path: str, fmt: str) -> None:
     if wrong:
         told = "1 error" if wrong == 1 else f"{wrong} errors"
         raise InputError(f"{told} in this pilot", where=str(file), hint="correct them, and check again")
-    say(f"{file} can be used; {len(found)} warnings." if found else f"{file} can be used.")
+    counted = f"{len(found)} warning{'s' if len(found) > 1 else ''}"
+    say(f"{file} can be used; {counted}." if found else f"{file} can be used.")
     say("Next: assay pilot run --stage 1")
 
 

@@ -81,8 +81,7 @@ def rows(made: Decision) -> list[Row]:
 
 def _row(one: Judged, made: Decision, *, tied: bool) -> Row:
     from assay.decide.gates import stage_of
-    from assay.decide.wording import OBJECTIVES, figure
-    from assay.units import show
+    from assay.decide.wording import OBJECTIVES, figure, shown
 
     words, unit = OBJECTIVES[made.objective]
     worth = one.worth
@@ -93,7 +92,7 @@ def _row(one: Judged, made: Decision, *, tied: bool) -> Row:
         words: figure(one.score, unit) if one.score is not None else "unknown",
         "used hour": figure(worth.used_usd_per_s, "usd_per_s") if worth is not None else "unknown",
         "used": f"{100 * worth.used_share.mean:.0f} %" if worth is not None else "unknown",
-        "paid first": show(float(f"{worth.capex_usd.mean:.3g}"), "usd") if worth is not None and worth.capex_usd else "",
+        "paid first": shown(worth.capex_usd.mean, "usd") if worth is not None and worth.capex_usd else "",
         "rests on": "/".join(dict.fromkeys(rate.origin for rate in one.rates)) or "nothing",
         "stages": stages,
         "why not": one.ruled_out[0].text if one.ruled_out else ", ".join(one.unknown),

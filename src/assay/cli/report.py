@@ -20,8 +20,9 @@ from assay.cli.output import say
 def report(paths: tuple[Path, ...], out: Path, tables: Path | None) -> None:
     """One self-contained HTML file from runs, or from a pilot.
 
-    PATH is a pilot.toml or its folder, a run (a folder under ./runs, or its id) or a folder that holds runs; of those the ones that cannot be read
-    are skipped and named. The file asks nothing of any network and can be read with JavaScript off.
+    PATH is a pilot.toml or its folder, a run (a folder under ./runs, or its id), or a folder that holds runs; of those
+    the ones that cannot be read are skipped and named. The file asks nothing of any network and can be read with
+    JavaScript off.
     """
     from assay import api
     from assay.units import show

@@ -64,7 +64,7 @@ def case_of(
     return Case(
         name=c.name, nodes=c.nodes, per_node=per_node, clusters=c.clusters or 1, horizon_s=demand.horizon_s,
         elastic=rented and c.term in ("on-demand", "spot"), commitment_s=c.commitment_s or 0.0,
-        power_w=(power or 0.0) if hosted else 0.0, draw_w=power, covers=frozenset(c.covers),
+        power_w=(power or 0.0) if hosted(standing) else 0.0, draw_w=power, covers=frozenset(c.covers),
         racks=float(fit.racks) if fit is not None else _racks(standing),
         building=standing.site is not None and standing.site.plant_usd_per_w is not None, keys=keys,
         loads=tuple(_loads(standing, works, table)),
