@@ -202,7 +202,7 @@ def written(folder: Path, text: str) -> Path:
 def test_an_example_can_be_used_as_it_is(folder):
     assert [one for one in check(folder, TODAY) if one.severity == "error"] == []
     told = pilot(folder)
-    assert 4 <= len(told.candidates) <= 6
+    assert 2 <= len(told.candidates) <= 6
     assert {gate.stage for gate in told.gates} == {1, 2, 3}
     assert any(one.system == "this machine" for one in told.candidates)
     stated = [one.price_usd or one.rent_usd_per_s for one in told.candidates]

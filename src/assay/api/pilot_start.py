@@ -84,7 +84,8 @@ def start(
     text = "\n".join([
         *_head(Path(folder).resolve().name, question or chosen.question, today, owner, budget, days),
         *(line for one in tasks for line in _work(chosen, model or chosen.model, one, today)),
-        *(line for name in systems for line in _candidate(name, folders)), *_here(), *_PLACES,
+        *(line for name in systems for line in _candidate(name, folders)), *([] if systems else _EXAMPLE), *_here(),
+        *_PLACES,
         *(line for one in tasks for line in _gates(chosen, one, several=len(tasks) > 1)),
     ])  # fmt: skip
     write_text(path, text + "\n")
@@ -184,6 +185,17 @@ kind = "cloud"
 [demand]
 horizon = "3 years"
 # needed_by = 2027-06-01
+
+""".splitlines()
+
+_EXAMPLE = """\
+# [[candidates]]  # what is to be compared: buy, rent or own; assay catalog lists the systems
+# name = "buy-h100"
+# system = "hgx-h100"
+# nodes = 4
+# via = "buy"  # or "rent", with rent = "2.50 USD/h" of one accelerator
+# site = "our-site"
+# price = { is = "285 k USD", low = "250 k USD", high = "320 k USD", from = "an offer", date = "2026-11" }
 """.splitlines()
 
 

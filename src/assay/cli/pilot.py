@@ -38,6 +38,18 @@ def place_option(function: click.decorators.FC) -> click.decorators.FC:
     )(function)
 
 
+def at(path: str) -> str:
+    """A pilot's path as the next command wants it: nothing where it lies here."""
+    import shlex
+
+    return "" if path == "." else f" {shlex.quote(path)}"
+
+
+def here(command: str, path: str) -> str:
+    """A command of a pilot with the path it lies at."""
+    return command.replace("assay pilot run", f"assay pilot run{at(path)}")
+
+
 def today() -> str:
     """The date here, now."""
     return now()[:10]

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from assay.cli.output import say
-from assay.cli.pilot import place_option
+from assay.cli.pilot import at, place_option
 
 
 @click.command()
@@ -48,4 +48,4 @@ def add(
         say(f"Added: {told.run} as {told.workload} on {told.candidate}, stage {told.stage}")
         for word in told.unlike:
             say(f"Warning: {word}; taken because {told.anyway}")
-    say("Next: assay pilot status")
+    say(f"Next: assay pilot status{at(place)}")

@@ -20,7 +20,7 @@ def check(path: str, fmt: str) -> None:
     """
     from assay.api.pilot_file import path_of
     from assay.api.piloting import check as problems_of
-    from assay.cli.pilot import today
+    from assay.cli.pilot import at, today
     from assay.errors import InputError
 
     found = problems_of(path, today())
@@ -37,7 +37,7 @@ def check(path: str, fmt: str) -> None:
         raise InputError(f"{told} in this pilot", where=str(file), hint="correct them, and check again")
     counted = f"{len(found)} warning{'s' if len(found) > 1 else ''}"
     say(f"{file} can be used; {counted}." if found else f"{file} can be used.")
-    say("Next: assay pilot run --stage 1")
+    say(f"Next: assay pilot run{at(path)} --stage 1")
 
 
 @click.command()

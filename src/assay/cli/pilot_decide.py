@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def decide(
     made = deciding.decide(path, today=today(), folders=rooms, n=draws)
     before = keeping.changed(path, made)
     _print(made, fmt)
-    _remarks(made)
+    _remarks(made, path)
     for line in before:
         say(f"Since the last decision: {line}")
     if not no_keep:
@@ -60,7 +61,7 @@ def decide(
 
         say(f"Report: {report_decision(made, out)}")
     else:
-        say(f"Next: assay report {path} -o decision.html, for all of it on one page")
+        say(f"Next: assay report {shlex.quote(path)} -o decision.html, for all of it on one page")
     return None
 
 
@@ -99,7 +100,7 @@ def _row(one: Judged, made: Decision, *, tied: bool) -> Row:
     }  # fmt: skip
 
 
-def _remarks(made: Decision) -> None:
+def _remarks(made: Decision, path: str) -> None:
     for line in made.reasons:
         say(f"Why: {line}")
     if made.spent is not None and made.spent.day:
@@ -110,18 +111,19 @@ def _remarks(made: Decision) -> None:
         say(f"Warning: {line}")
     if len(made.warnings) > _WARNED:
         say(f"Warning: and {len(made.warnings) - _WARNED} more; they are in the report")
-    steps(made.next)
+    steps(made.next, path)
 
 
-def steps(found: Sequence[Measurement]) -> None:
+def steps(found: Sequence[Measurement], path: str) -> None:
     """What to measure or to ask next, on stderr."""
+    from assay.cli.pilot import here
     from assay.units import show
 
     for one in found[:4]:
         worth = f", worth {show(float(f'{one.value_usd:.2g}'), 'usd')} to know" if one.value_usd else ""
         cost = f", costs about {show(float(f'{one.cost_usd:.2g}'), 'usd')}" if one.cost_usd else ""
         say(f"To settle it: {one.what}{f' of {one.candidate}' if one.candidate else ''}{worth}{cost}"
-            f"{f':  {one.command}' if one.command else ''}")  # fmt: skip
+            f"{f':  {here(one.command, path)}' if one.command else ''}")  # fmt: skip
 
 
 def _again(path: Path, fmt: str) -> None:

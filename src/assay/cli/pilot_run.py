@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from assay.cli.output import say
-from assay.cli.pilot import place_option
+from assay.cli.pilot import at
 
 
 @click.command()
+@click.argument("path", default=".", type=click.Path())
 @click.option("--stage", type=click.IntRange(1, 3), required=True,
               help="1: does it run; 2: how fast, at what size; 3: does it stay so.")  # fmt: skip
-@place_option
 @click.option("--candidate", default="", help="Only this one.")
 @click.option("--workload", default="", help="Only this one.")
 @click.option("--quick", is_flag=True, help="Shortened: a first look, not a result to rely on.")
@@ -22,10 +22,12 @@ from assay.cli.pilot import place_option
 @click.option("--no-sensors", is_flag=True, help="Read no device, only what the trial says.")
 @click.pass_context
 def run(
-    ctx: click.Context, stage: int, place: str, candidate: str, workload: str, quick: bool, budget_s: float | None,
+    ctx: click.Context, path: str, stage: int, candidate: str, workload: str, quick: bool, budget_s: float | None,
     python: str | None, no_sensors: bool,
 ) -> None:  # fmt: skip
-    """Run a stage: on this machine what it is a candidate for, as launch scripts what others are.
+    """Run a stage of a pilot (PATH: the file, or its folder; default: here).
+
+    On this machine what it is a candidate for; as launch scripts what others are.
 
     \b
     stage 1   the trial, and its numbers against a reference
@@ -41,16 +43,16 @@ def run(
 
     interrupts.once()
     found = run_stage(
-        place, stage, candidate=candidate, workload=workload, quick=quick, budget_s=budget_s, python=python,
+        path, stage, candidate=candidate, workload=workload, quick=quick, budget_s=budget_s, python=python,
         by=owner(Path.cwd()), progress=say, vendors=() if no_sensors else None,
     )  # fmt: skip
     for one in found.added:
         say(f"Added: {one.run} ({one.note}) as {one.workload} on {one.candidate}")
-    for path in (path for path in found.scripts if path.suffix == ".sh"):
-        say(f"Script: {path} (and .sbatch, .yaml)")
+    for script in (script for script in found.scripts if script.suffix == ".sh"):
+        say(f"Script: {script} (and .sbatch, .yaml)")
     for why in found.left_out:
         say(f"Left out: {why}")
-    say("Next: assay pilot status")
+    say(f"Next: assay pilot status{at(path)}")
     if found.stopped == "interrupted":
         ctx.exit(130)
     if found.failed:

@@ -35,7 +35,7 @@ def status(path: str, candidate: str, fmt: str) -> None:
         "unreadable": list(found.known.unreadable),
     }  # fmt: skip
     emit(rows, fmt, title=f"{found.pilot.name}: {found.pilot.question}", data=data)
-    _remarks(found)
+    _remarks(found, path)
 
 
 def _stages(found: Status) -> list[dict[str, object]]:
@@ -63,7 +63,8 @@ def _gates(found: Status, candidate: str) -> list[dict[str, object]]:
     ]
 
 
-def _remarks(found: Status) -> None:
+def _remarks(found: Status, path: str) -> None:
+    from assay.cli.pilot import here
     from assay.units import show
 
     spent = found.spent
@@ -76,4 +77,4 @@ def _remarks(found: Status) -> None:
         say(f"Warning: {text}")
     for one in found.next[:_MOST]:
         cost = f", about {show(one.cost_usd, 'usd')}" if one.cost_usd is not None else ""
-        say(f"Next: {one.command}  ({one.what}{cost})")
+        say(f"Next: {here(one.command, path)}  ({one.what}{cost})")
