@@ -143,7 +143,7 @@ def test_a_run_from_elsewhere_is_refused_with_the_reason_and_taken_with_another(
     assert (entry["candidate"], entry["anyway"]) == ("rent-h100", "the larger one says more")
     gates = {one["name"]: one["proof"] for one in json.loads(out)["gates"]["rent-h100"]}
     assert gates["runs to its end"] == gates["same numbers as the reference"] == "pass"
-    assert gates["fast enough"] == "not proven"
+    assert gates["fast enough"] == "pass"  # by a prediction, which this gate accepts
 
 
 def test_a_vendors_answers_are_added(capsys, folder, tmp_path):
@@ -159,7 +159,8 @@ def test_status_says_what_is_proven_and_what_to_type_next(capsys, folder):
     assert code == 0
     assert out.count("not proven") >= 18  # six candidates, three stages
     assert "$60,000" in err
-    assert "Next: assay pilot run --stage 1 --candidate" in err
+    assert "To settle it: " in err
+    assert "assay pilot run --stage 1 --candidate" in err
     code, out, _ = assay(capsys, "status", "--candidate", "buy-b200")
     assert [line.split()[0] for line in out.splitlines()[2:]] == ["1", "1", "2", "2", "3", "3", "3", "3", "3"]
     code, _, err = assay(capsys, "status", "--candidate", "buy-b20")

@@ -10,7 +10,7 @@ from pathlib import Path
 from assay.api.appraising import Appraised, appraise
 from assay.api.asked import Asked, asked
 from assay.api.judging import expected, hybrid_of, questions_of
-from assay.api.pilot_status import spent
+from assay.api.pilot_steps import spent
 from assay.api.showing import now, tool
 from assay.catalog import checklists
 from assay.decide import checklist as lists
@@ -34,7 +34,11 @@ def decide(
     `source` is a pilot.toml, its folder with the runs that were added, or a `Pilot`. `today` (ISO 8601) is the day it
     is decided on. The same source, day and seed give the same decision. Raises InputError for a pilot with errors.
     """
-    told = asked(source, today, folders)
+    return decided(asked(source, today, folders), n=n, seed=seed)
+
+
+def decided(told: Asked, *, n: int = DRAWS, seed: int = 0) -> Decision:
+    """The same of a pilot that has been read."""
     found = appraise(told, n=n, seed=seed)
     figure = RANKED_BY[told.pilot.objective]
     scores = {one.name: one.score.mean for one in found.judged if one.score is not None and not one.ruled_out}
@@ -50,7 +54,7 @@ def decide(
         verdict=verdict(said, judged, placed, told.pilot.objective),
         reasons=reasons(judged, placed, turns, told.pilot.objective), candidates=tuple(judged), ties=placed.ties,
         pareto=_pareto(found, placed.names), overturns=turns,
-        next=expected(told.pilot, told.known, judged, leading, found.drawn), draws=n, seed=seed,
+        next=expected(told.pilot, judged, leading, found.drawn), draws=n, seed=seed,
     ))  # fmt: skip
 
 

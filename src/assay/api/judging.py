@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay import catalog
 from assay.api.evidence import Known
-from assay.api.pilot_status import open_gates
+from assay.api.pilot_steps import open_gates
 from assay.api.standing import Stood
 from assay.catalog import checklists
 from assay.decide import people, rfp, risk, sla
@@ -98,7 +98,7 @@ def hybrid_of(
 
 
 def expected(
-    pilot: Pilot, known: Known, judged: Sequence[Judged], leading: Sequence[Case], drawn: Drawn
+    pilot: Pilot, judged: Sequence[Judged], leading: Sequence[Case], drawn: Drawn
 ) -> tuple[Measurement, ...]:  # fmt: skip
     """What to measure or ask next: what settles most for its cost; an open gate of the leader comes first.
 
@@ -110,7 +110,7 @@ def expected(
     costs = [drawn.figures[case.name]["work_usd"] for case in leading]
     rates = {(case.name, load.workload): load.rate for case in leading for load in case.loads}
     found = []
-    todo = open_gates(pilot, known, {c.name: gates.get(c.name, ()) for c in pilot.candidates})
+    todo = open_gates(pilot, {c.name: gates.get(c.name, ()) for c in pilot.candidates})
     for one in (*todo, *_untried(pilot, judged, {(m.candidate, m.workload) for m in todo})):
         key = rates.get((one.candidate, one.workload), "")
         settles = key in drawn.inputs and _origin(judged, one.candidate, one.workload) != "measured"

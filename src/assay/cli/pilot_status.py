@@ -11,8 +11,6 @@ from assay.cli.output import emit, format_option, say
 if TYPE_CHECKING:
     from assay.api.pilot_status import Status
 
-_MOST = 5  # next measurements that are told
-
 
 @click.command()
 @click.argument("path", default=".", type=click.Path())
@@ -64,7 +62,7 @@ def _gates(found: Status, candidate: str) -> list[dict[str, object]]:
 
 
 def _remarks(found: Status, path: str) -> None:
-    from assay.cli.pilot import here
+    from assay.cli.pilot_decide import steps
     from assay.units import show
 
     spent = found.spent
@@ -75,6 +73,4 @@ def _remarks(found: Status, path: str) -> None:
     say(f"{day}; {money}.{f' {spent.note}.' if spent.note else ''}")
     for text in found.known.unreadable:
         say(f"Warning: {text}")
-    for one in found.next[:_MOST]:
-        cost = f", about {show(one.cost_usd, 'usd')}" if one.cost_usd is not None else ""
-        say(f"Next: {here(one.command, path)}  ({one.what}{cost})")
+    steps(found.next, path)
