@@ -9,7 +9,8 @@ from pathlib import Path
 
 from assay.api.appraising import Appraised, appraise
 from assay.api.asked import Asked, asked
-from assay.api.judging import expected, hybrid_of, questions_of
+from assay.api.informing import informative
+from assay.api.judging import hybrid_of, questions_of
 from assay.api.pilot_steps import spent
 from assay.api.showing import now, tool
 from assay.catalog import checklists
@@ -54,7 +55,7 @@ def decided(told: Asked, *, n: int = DRAWS, seed: int = 0) -> Decision:
         verdict=verdict(said, judged, placed, told.pilot.objective),
         reasons=reasons(judged, placed, turns, told.pilot.objective), candidates=tuple(judged), ties=placed.ties,
         pareto=_pareto(found, placed.names), overturns=turns,
-        next=expected(told.pilot, judged, leading, found.drawn), draws=n, seed=seed,
+        next=informative(told.pilot, judged, leading, found.drawn), draws=n, seed=seed,
     ))  # fmt: skip
 
 

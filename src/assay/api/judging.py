@@ -1,36 +1,22 @@
-"""Beside the money: risks, questions, where each kind of work belongs, and what is worth measuring next."""
+"""Beside the money: the risks of a candidate, questions for vendors, and where each kind of work belongs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 from assay import catalog
 from assay.api.evidence import Known
-from assay.api.pilot_steps import open_gates
 from assay.api.standing import Stood
 from assay.catalog import checklists
 from assay.decide import people, rfp, risk, sla
-from assay.decide.case import Case
 from assay.decide.hybrid import Pool, hybrid
-from assay.decide.information import value_of_knowing
 from assay.decide.money import YEAR_S
-from assay.decide.simulate import Drawn
-from assay.decision import Judged, Measurement, Ruling
+from assay.decision import Judged, Ruling
 from assay.economics import Economics
 from assay.hazards import Hybrid, Question, Scorecard
 from assay.pilot import Pilot
 from assay.result import Value
 from assay.worth import Worth
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Array = np.ndarray[Any, np.dtype[np.float64]]
-
-_NEXT, _ASKED = 6, 2  # steps that are named, and how many of them are questions
-_WORTH_ASKING = 0.002  # of the leader's yearly cost: what knowing must save to be named
 
 
 def risks_of(
@@ -95,61 +81,6 @@ def hybrid_of(
         )
     most = pilot.demand.utilization or economics.utilization
     return hybrid(pilot.workloads, pools, checklists.playbook(), utilization=most.value if most else 0.7)
-
-
-def expected(
-    pilot: Pilot, judged: Sequence[Judged], leading: Sequence[Case], drawn: Drawn
-) -> tuple[Measurement, ...]:  # fmt: skip
-    """What to measure or ask next: what settles most for its cost; an open gate of the leader comes first.
-
-    The value of a number is what knowing it before the choice would save over the years (EVPPI), all draws taken
-    together; a measurement is worth its value less its cost.
-    """
-    gates = {one.name: one.gates for one in judged if not one.ruled_out}
-    years = pilot.demand.horizon_s / YEAR_S
-    costs = [drawn.figures[case.name]["work_usd"] for case in leading]
-    rates = {(case.name, load.workload): load.rate for case in leading for load in case.loads}
-    found = []
-    todo = open_gates(pilot, {c.name: gates.get(c.name, ()) for c in pilot.candidates})
-    for one in (*todo, *_untried(pilot, judged, {(m.candidate, m.workload) for m in todo})):
-        key = rates.get((one.candidate, one.workload), "")
-        settles = key in drawn.inputs and _origin(judged, one.candidate, one.workload) != "measured"
-        worth = years * value_of_knowing(costs, [drawn.inputs[key]]) if settles else None
-        found.append(replace(one, value_usd=worth or None))  # what would not change the choice decides a gate
-    place = {case.name: i for i, case in enumerate(leading)}
-    found.sort(key=lambda m: (place.get(m.candidate, len(place)), m.stage, (m.cost_usd or 0.0) - (m.value_usd or 0.0)))
-    return (*found[: _NEXT - _ASKED], *_asking(drawn, costs, set(rates.values()), years)[:_ASKED])
-
-
-def _untried(pilot: Pilot, judged: Sequence[Judged], named: set[tuple[str, str]]) -> list[Measurement]:
-    """Work that nobody has measured on a candidate, and that the pilot does not say how to try."""
-    return [
-        Measurement(candidate=one.name, workload=work.name, stage=2, what=f"speed of {work.name}", value_usd=None,
-                    cost_usd=None, command="assay measure -- COMMAND, there, and: assay pilot add RUN")
-        for one in judged
-        if not one.ruled_out and one.rank is not None
-        for work in pilot.workloads
-        if (one.name, work.name) not in named and _origin(judged, one.name, work.name) != "measured"
-    ]  # fmt: skip
-
-
-def _origin(judged: Sequence[Judged], candidate: str, workload: str) -> str:
-    rates = (r for one in judged if one.name == candidate for r in one.rates if r.workload == workload)
-    return next((rate.origin for rate in rates), "")
-
-
-def _asking(drawn: Drawn, costs: Sequence[Array], rates: set[str], years: float) -> list[Measurement]:
-    """Numbers that nobody measures but somebody may know: a price, a tariff, next year's demand."""
-    if len(costs) < 2:
-        return []
-    least = _WORTH_ASKING * float(costs[0].mean()) * years
-    told = []
-    for key, values in drawn.inputs.items():
-        worth = 0.0 if key in rates else years * value_of_knowing(costs, [values])
-        if worth > least:
-            told.append(Measurement(candidate="", workload="", stage=0, what=f"find out: {key}", value_usd=worth,
-                                    cost_usd=None, command=""))  # fmt: skip
-    return sorted(told, key=lambda m: -(m.value_usd or 0.0))
 
 
 def _over(value: Value, divisor: float) -> Value:

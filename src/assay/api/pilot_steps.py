@@ -9,7 +9,11 @@ from assay.api.pilot_money import day
 from assay.api.pilot_stages import measures
 from assay.decision import Measurement, Ruling, Spent
 from assay.pilot import THIS_MACHINE, Candidate, Pilot
+from assay.predict.cost import rent_offer
 from assay.store.pilots import Added
+
+# What to do where the pilot does not say how the work is tried.
+BY_HAND = "assay measure -- COMMAND, there, and: assay pilot add RUN"
 
 Rulings = Mapping[str, tuple[Ruling, ...]]  # by candidate
 
@@ -40,14 +44,14 @@ def open_gates(pilot: Pilot, ruled: Rulings) -> list[Measurement]:
         stage = min(one.stage for one in waiting)
         for work in pilot.workloads:
             names = [one.name for one in waiting if one.stage == stage and _of(pilot, one, work.name)]
-            if not names or not measures(work, stage):
+            if not names:
                 continue
-            ranks = _count(who) or 1
-            length_s = sum(one.budget_s for one in measures(work, stage, ranks=ranks))
+            tried = measures(work, stage, ranks=_count(who) or 1)
+            of = f"--stage {stage} --candidate {who.name} --workload {work.name}"
             todo.append(Measurement(
                 candidate=who.name, workload=work.name, stage=stage, what=", ".join(names), value_usd=None,
-                cost_usd=_cost(who, length_s, None),
-                command=f"assay pilot run --stage {stage} --candidate {who.name} --workload {work.name}",
+                cost_usd=_cost(who, sum(one.budget_s for one in tried), None) if tried else None,
+                command=f"assay pilot run {of}" if tried else f"{BY_HAND} {of}",
             ))  # fmt: skip
     return sorted(todo, key=lambda one: (one.stage, one.cost_usd is None, one.cost_usd or 0.0))
 
@@ -58,12 +62,21 @@ def _of(pilot: Pilot, ruling: Ruling, work: str) -> bool:
     return gate is not None and gate.workload in ("", work)
 
 
+def hour_usd(who: Candidate) -> float | None:
+    """What an hour of one node costs: its own rent, else what is asked for such a one; None where nobody knows."""
+    count = _count(who)
+    if who.system == THIS_MACHINE or count is None:
+        return None
+    if who.rent_usd_per_s is not None:
+        return 3600 * count * who.rent_usd_per_s.value
+    offer = rent_offer(catalog.system(who.system))
+    return None if offer is None or offer.price_usd_per_s is None else 3600 * count * offer.price_usd_per_s
+
+
 def _cost(who: Candidate | None, length_s: float, accelerators: int | None) -> float | None:
     """What so long a measurement costs; None where nobody knows."""
-    if who is None or who.rent_usd_per_s is None:
-        return None
-    used = accelerators or _count(who)
-    return None if used is None else length_s * used * who.rent_usd_per_s.value
+    hour, count = (None, None) if who is None else (hour_usd(who), _count(who))
+    return None if hour is None or not count else hour * length_s / 3600 * (accelerators or count) / count
 
 
 def _count(who: Candidate) -> int | None:

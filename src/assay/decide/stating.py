@@ -29,6 +29,10 @@ OF_ALL: Mapping[str, str] = {
     "network_power_share": "power of the network",
 }  # fmt: skip
 OF_RENT: Mapping[str, str] = {"rent_decay": "fall of rents", "egress_usd_per_byte": "egress"}
+# What nobody can find out today.
+FUTURE = frozenset({OF_RENT["rent_decay"], *(SHARED[name] for name in (
+    "server_life_s", "network_life_s", "storage_life_s", "plant_life_s", "resale", "network_resale",
+))})  # fmt: skip
 
 
 def missing(standing: Standing, works: Sequence[Work]) -> tuple[str, ...]:
