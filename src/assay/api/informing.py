@@ -10,6 +10,7 @@ from assay.decide.case import Case
 from assay.decide.information import value_of_knowing
 from assay.decide.money import YEAR_S
 from assay.decide.simulate import Drawn
+from assay.decide.stating import FUTURE
 from assay.decision import Judged, Measurement
 from assay.pilot import Candidate, Pilot
 
