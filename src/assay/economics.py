@@ -59,7 +59,6 @@ class Economics:
     rent_decay: Assumption | None = None  # how much asked rents fall, a year
     egress_usd_per_byte: Assumption | None = None
     spot_interruption_hz: Assumption | None = None  # per spot machine
-    cloud_pue: Assumption | None = None  # facility power over IT power, where a cloud's machines stand
 
     # carbon
     server_embodied_kg: Assumption | None = None  # making one server of eight accelerators

@@ -39,6 +39,11 @@ def reference(cases: Sequence[Case], owned: frozenset[str], table: Table) -> Cas
     return min(able, key=lambda case: (case.name not in owned, x[case.loads[0].rate]))
 
 
+def _as_fast(case: Case, other: Case) -> bool:
+    """Whether both rest on one speed: the same machine, bought or rented."""
+    return case.loads[0].rate == other.loads[0].rate
+
+
 def _speeds(case: Case, other: Case, stated: dict[str, Assumption]) -> dict[str, Assumption]:
     return {"rate": stated[case.loads[0].rate], "other": stated[other.loads[0].rate]}
 
@@ -52,7 +57,7 @@ def _waiting(
         told.engineers and told.iterations_per_day and told.waiting_share and told.iteration_s and pay and overhead
     ):
         return
-    if case is other:
+    if _as_fast(case, other):
         return
     engineers, often = told.engineers, told.iterations_per_day
     named = {"share": told.waiting_share, "run": told.iteration_s, "pay": pay, "overhead": overhead,
@@ -77,7 +82,7 @@ def _sooner(case: Case, other: Case, pilot: Pilot, stated: dict[str, Assumption]
     month = pilot.benefits.month_earlier_usd
     load = case.loads[0]
     work = pilot.workload(load.workload)
-    if month is None or load.per_job is None or work is None or work.jobs_per_year is None or case is other:
+    if month is None or load.per_job is None or work is None or work.jobs_per_year is None or _as_fast(case, other):
         return
     job = load.per_job
     named = {"month": month, "jobs": work.jobs_per_year, **_speeds(case, other, stated)}

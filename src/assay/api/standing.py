@@ -62,8 +62,7 @@ def stand(
     except InputError as error:
         fit = None
         notes.append(str(error))
-    pue = of_value(fit.pue, "weather and cooling of the site") if fit is not None and fit.pue is not None else None
-    standing = replace(standing, fit=fit, pue=site.pue if site is not None and site.pue is not None else pue)
+    standing = replace(standing, fit=fit, pue=_pue(standing, fit))
     case = None if unknown or found.refused else case_of(standing, pilot.workloads, pilot.demand, economics, table)
     return Stood(standing=standing, rated=found, unknown=unknown, case=case, notes=(*found.notes, *notes))
 
@@ -81,6 +80,16 @@ def price_of(candidate: Candidate, system: System | None) -> Assumption | None:
     if own is not None or system is None:
         return own
     return asked(system.offers, candidate.via, candidate.term)[0]
+
+
+def _pue(standing: Standing, fit: Fit | None) -> Assumption | None:
+    """Of the site, as stated or by its weather and cooling; of what is rented and has no site, a cloud's."""
+    site = standing.site
+    if site is not None and site.pue is not None:
+        return site.pue
+    if fit is not None and fit.pue is not None:
+        return of_value(fit.pue, "weather and cooling of the site")
+    return facilities.plants().cloud_pue if standing.candidate.via == "rent" else None
 
 
 def _clusters(standing: Standing, pilot: Pilot, economics: Economics) -> int:

@@ -60,8 +60,8 @@ def case_of(
         keys |= _owned(standing, economics, table)
     if hosted(standing):
         keys |= hosting(standing, economics, table)
-    elif standing.site is None or standing.site.kind == "cloud":
-        keys["whole_pue"] = table.put("PUE of clouds", "", given(economics.cloud_pue), c.name, "cloud_pue")
+    elif standing.pue is not None:
+        keys["whole_pue"] = table.put("PUE of clouds", "", standing.pue, c.name, "catalog")
     per_node = _per_node(standing)
     power = node_power_w(standing)
     fit = standing.fit
