@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from assay.assumption import Assumption
 from assay.errors import InputError, did_you_mean
 from assay.files import Raw, read_csv, read_json, read_toml
-from assay.units import parse, suffix, unit_of
+from assay.units import parse, show, suffix, unit_of
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -200,9 +200,7 @@ def _value(value: object, hint: Any, where: str, path: str, ledger: _Ledger | No
 
 
 def _assumption(value: object, where: str, path: str) -> Assumption | None:
-    """A bare number, which is meant, or `{ is = …, low = …, high = …, from = "…", date = "…" }`; of a range alone the
-    middle is taken.
-    """
+    """A bare number, which is meant, or `{ is = …, low = …, high = …, from = "…" }`; of a range alone the middle."""
     if value is None:
         return None
     table = value if isinstance(value, dict) else {"is": value}
@@ -214,8 +212,12 @@ def _assumption(value: object, where: str, path: str) -> Assumption | None:
         raise InputError(f"{path}: no number is given", where=where, hint="{ is = …, low = …, high = … }")
     found = found if found is not None else (low + high) / 2  # type: ignore[operator]  # both are there
     told = {key: str(table[word]) for word, key in _TOLD.items() if word in table}
-    raw = {"value": found, "low": found if low is None else low, "high": found if high is None else high, **told}
-    return _validate(raw, Assumption, _join(where, path))
+    low, high = found if low is None else low, found if high is None else high
+    if not low <= found <= high:  # often one of them without its unit
+        unit = unit_of(path)
+        what = f"{show(found, unit)} does not lie between {show(low, unit)} and {show(high, unit)}"
+        raise InputError(what, where=_join(where, path), hint="low ≤ is ≤ high, each with its unit")
+    return _validate({"value": found, "low": low, "high": high, **told}, Assumption, _join(where, path))
 
 
 _TOLD = {"from": "source", "date": "date", "confidence": "confidence", "note": "note"}

@@ -36,12 +36,12 @@ class Economics:
     electricity_usd_per_j: Assumption | None = None
     demand_charge_usd_per_w_per_s: Assumption | None = None  # of the highest draw
     colo_usd_per_w_per_s: Assumption | None = None  # of contracted IT power
-    power_load: Assumption | None = None  # mean draw over rated draw
+    power_load: Assumption | None = None  # mean draw over rated draw while work runs
+    idle_load: Assumption | None = None  # the same while nothing runs
     network_power_share: Assumption | None = None  # power of network, storage and management, of the servers' power
     maintenance_share: Assumption | None = None  # of the hardware's price, a year
     insurance_share: Assumption | None = None  # of the hardware's price, a year
     staff_usd_per_s: Assumption | None = None  # per server
-    technician_usd_per_s: Assumption | None = None  # base pay
     administrator_usd_per_s: Assumption | None = None  # base pay
     engineer_usd_per_s: Assumption | None = None  # base pay of one who ports and tunes
     pay_overhead: Assumption | None = None  # whole cost over base pay
@@ -62,7 +62,6 @@ class Economics:
 
     # carbon
     server_embodied_kg: Assumption | None = None  # making one server of eight accelerators
-    carbon_usd_per_kg: Assumption | None = None
 
     def over(self, other: Economics) -> Economics:
         """These numbers, and the other's where these say nothing."""

@@ -18,7 +18,7 @@ Accepts = Literal["measured", "published", "stated", "predicted"]
 Objective = Literal["cost of the work", "cost per used hour", "time to train", "energy"]
 
 # What a candidate's price may hold besides the servers; a share that is held is not added again.
-COVERS = ("network", "storage", "racks", "install", "spares", "staff", "power", "cooling", "maintenance")
+COVERS = ("network", "storage", "racks", "install", "spares", "staff", "maintenance")
 
 THIS_MACHINE = "this machine"  # a candidate's system: the computer at hand
 
@@ -118,6 +118,9 @@ class Candidate:
     porting_s: Assumption | None = None  # engineer's time before the work runs well
     people: Assumption | None = None  # who run it; None: as servers usually need
     power_w: float | None = None  # highest draw of one node, measured or promised; None: the catalog's
+    p999_power_w: float | None = None  # measured: drawn or exceeded one second in a thousand
+    weight_kg: float | None = None  # of one node
+    supplies: int | None = None  # single-phase power supplies of one node
     accelerators: int | None = None  # of "this machine"
     egress_bytes_per_s: Assumption | None = None  # out of a cloud, mean
     contract: Contract = Contract()
@@ -168,7 +171,7 @@ class Site:
     altitude_m: float = 0.0
     cooling: Cooling = "air"
     air_m3_per_s: float | None = None  # per rack
-    supply_celsius: float = 24.0  # of air, or of the facility's water
+    supply_celsius: float | None = None  # of air, or of the facility's water; None: as usual for its cooling
     rise_kelvin: float = 12.0  # of air through a rack
     water_rise_kelvin: float = 10.0
     water_m3_per_s: float | None = None  # that the plant can give, all of it
@@ -179,7 +182,8 @@ class Site:
     demand_charge_usd_per_w_per_s: Assumption | None = None
     colo_usd_per_w_per_s: Assumption | None = None
     colo_covers: tuple[Literal["power", "cooling"], ...] = ()  # what the colo price holds: both are "all-in"
-    plant_usd_per_w: Assumption | None = None  # of an own building that is still to be built; None: it stands
+    to_build: bool = False  # whether its building, power and cooling plant are still to be built
+    plant_usd_per_w: Assumption | None = None  # what that costs; None: as usual in its region
     weather: str = ""  # an EPW file; empty: the region's, where there is one
     carbon_file: str = ""  # hourly grid carbon; empty: the region's
 

@@ -18,6 +18,7 @@ Dimension = tuple[tuple[str, int], ...]
 # A comma stands before three digits: "3,35" is a slip, not 335.
 _WHOLE: Final = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9][0-9_]*)"
 _NUMBER = re.compile(rf"([-+]?)\s*(\$?)\s*([-+]?(?:{_WHOLE}(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*(?![,.])(.*)")
+_BILLION = re.compile(r"(\d)\s*B(?:\s*tok(?:ens?)?|\s*samples?)?(?=\s*/|\s*$)")  # of tokens: "100B" is said of no bytes
 _LONGEST: Final = 100  # no quantity is written longer
 
 
@@ -70,7 +71,10 @@ def parse(text: str | float, unit: str = "") -> float:
         raise InputError(f"{text} is not a number", hint=f"write {_example(unit)}")
     if isinstance(text, (int, float)):
         return _finite(text, str(text) if isinstance(text, float) else "this whole number")
-    match = _NUMBER.fullmatch(text.strip()) if len(text) <= _LONGEST else None
+    written, counted = text.strip(), unit.partition("_")[0]
+    if counted in ("tokens", "samples"):
+        written = _BILLION.sub(rf"\1 G {counted}", written)
+    match = _NUMBER.fullmatch(written) if len(text) <= _LONGEST else None
     if not match:
         raise InputError(f'"{_cut(text)}" is not a number with a unit', hint=f"write {_example(unit)}")
     sign, dollar, digits, expression = match.groups()
@@ -126,7 +130,8 @@ def _symbol(written: str, text: str, wanted: Dimension | None) -> tuple[float, d
         if rest in SYMBOLS and prefix in SYMBOLS[rest][2]:
             factor, base, prefixes = SYMBOLS[rest]
             return factor * prefixes[prefix], base
-    raise InputError(f'"{text}": "{symbol}" is not a unit known here', hint=_near(symbol, wanted))
+    example = next((f"write {_example(unit)}" for unit in SUFFIXES if dimension(unit) == wanted), "")
+    raise InputError(f'"{text}": "{symbol}" is not a unit known here', hint=_near(symbol, wanted) or example)
 
 
 def _near(symbol: str, wanted: Dimension | None) -> str:
@@ -161,18 +166,23 @@ def _freeze(exponents: dict[str, int]) -> Dimension:
 
 
 def _words(dim: Dimension) -> str:
-    plural = {"byte": "bytes", "flop": "FLOP", "s": "seconds", "usd": "US dollars", "j": "joules"}
-    if dim == dimension("w"):
-        return "watts"
-    over = [plural.get(b, f"{b}s") + (f"^{p}" if p > 1 else "") for b, p in dim if p > 0]
-    under = [b if b != "s" else "second" for b, p in dim if p < 0]
+    plural = {"byte": "bytes", "flop": "FLOP", "s": "seconds", "usd": "US dollars", "j": "joules", "watt": "watts"}
+    powers = dict(dim)
+    if abs(powers.get("j", 0)) == 1 and powers.get("s", 0) * powers["j"] < 0:  # joules a second are watts
+        sign = powers.pop("j")
+        powers |= {"watt": sign, "s": powers["s"] + sign}
+    over = [plural.get(b, f"{b}s") + (f"^{p}" if p > 1 else "") for b, p in powers.items() if p > 0]
+    under = [b if b != "s" else "second" for b, p in powers.items() if p < 0]
     return (" ".join(over) or ("1" if under else "no unit")) + "".join(f" per {b}" for b in under)
 
 
 def _example(unit: str, digits: str = "3.35") -> str:
     written = {
         "bytes": "GB", "bytes_per_s": "TB/s", "flop_per_s": "TFLOP/s", "flop": "TFLOP", "w": "W", "j": "kWh",
-        "s": "s", "usd_per_s": "USD/h", "usd": "USD", "hz": "GHz", "usd_per_j": "USD/kWh",
+        "s": "s", "usd_per_s": "USD/h", "usd": "USD", "hz": "GHz", "usd_per_j": "USD/kWh", "usd_per_w": "USD/W",
+        "usd_per_w_per_s": "USD/kW/month", "m3_per_s": "CFM", "kg_per_m2": "kg/m2", "celsius": "°C", "kelvin": "K",
+        "tokens": "G tokens", "samples": "M samples", "m": "m", "kg": "kg", "v": "V", "a": "A",
+        "usd_per_byte": "USD/GB",
     }  # fmt: skip
     if unit in written:
         return f'"{digits} {written[unit]}"'

@@ -91,11 +91,15 @@ class Worth:
     available_usd_per_s: Value  # per accelerator
     used_usd_per_s: Value  # per accelerator
     used_share: Value  # of available time
+    carried_share: Value | None = None  # of the wanted work; what is not carried costs as much as what is
     lines: tuple[Line, ...]
     units: tuple[UnitCost, ...] = ()
     capex_usd: Value | None = None
     months: tuple[Month, ...] = ()
-    tornado: tuple[Swing, ...] = ()  # of used_usd_per_s, widest first
+    tornado: tuple[Swing, ...] = ()  # of the figure that ranks, widest first
+    moved: str = "per used accelerator-hour"  # what that figure is called …
+    moved_unit: str = "usd_per_s"  # … and its unit
+    moved_usual: float | None = None  # … and its value when nothing is moved
     importance: Mapping[str, float] = field(default_factory=dict)  # input -> rank correlation with the year's cost
     against: tuple[Against, ...] = ()
     gains: tuple[Gain, ...] = ()

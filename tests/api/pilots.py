@@ -25,7 +25,7 @@ def about(value: float, low: float, high: float) -> Assumption:
 WORKED = Economics(
     insurance_share=exactly(0.0), incident_usd=exactly(0.0), ramp_s=exactly(0.0), failure_hz=exactly(0.0),
     network_power_share=exactly(0.0), rent_decay=exactly(0.0), server_life_s=exactly(5 * YEAR_S), resale=exactly(0.10),
-    cost_of_capital=exactly(0.10), power_load=exactly(0.8), maintenance_share=exactly(0.05),
+    cost_of_capital=exactly(0.10), power_load=exactly(0.8), idle_load=exactly(0.8), maintenance_share=exactly(0.05),
     staff_usd_per_s=exactly(6000 / YEAR_S), availability=exactly(0.97),
 )  # fmt: skip
 COLO = Site(

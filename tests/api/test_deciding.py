@@ -143,7 +143,7 @@ def test_the_bill_is_the_sum_of_its_lines_and_of_its_months() -> None:
 def test_a_tornado_is_explained_by_the_report_itself() -> None:
     buy = named(decide(pilot(BUY, rent(3.0))), "buy").worth
     assert buy is not None
-    assert buy.explained.startswith("A used accelerator-hour of buy is $2.34/h")
+    assert buy.explained.startswith("buy comes to $111,000 a year for all of the work; ")
     assert buy.explained.count(". ") == 1
     assert buy.tornado[0].name in buy.explained
 

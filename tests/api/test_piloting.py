@@ -165,7 +165,7 @@ WRONG = {
         "rent",
     ),
     "work without an amount": ('tokens = "100 G tokens"\n', "", "workloads[0].tokens", "no amount", "tokens"),
-    "an amount in bytes": ("100 G tokens", "100B", "workloads[0].tokens", "bytes", "G tokens"),
+    "an amount in bytes": ("100 G tokens", "100 GB", "workloads[0].tokens", "bytes", "G tokens"),
     "the same name twice": ('"rented"', '"bought"', "candidates[1].name", "twice", "name"),
     "more than all of it": (
         "[[gates]]",
@@ -203,8 +203,8 @@ def test_an_example_can_be_used_as_it_is(folder):
     assert [one for one in check(folder, TODAY) if one.severity == "error"] == []
     told = pilot(folder)
     assert 2 <= len(told.candidates) <= 6
-    assert {gate.stage for gate in told.gates} == {1, 2, 3}
-    assert any(one.system == "this machine" for one in told.candidates)
+    assert {gate.stage for gate in told.gates} == ({2} if folder.name == "one-server" else {1, 2, 3})
+    assert folder.name == "one-server" or any(one.system == "this machine" for one in told.candidates)
     stated = [one.price_usd or one.rent_usd_per_s for one in told.candidates]
     assert all(price.source and price.date for price in stated if price)
     assert all(figure.value.source and figure.value.date for figure in told.figures)

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.assumption import Assumption, exactly
-from assay.decide.case import Case, Load, clusters_needed, outcome
+from assay.decide.case import Case, Load, needed, outcome
 from assay.decide.cash import flows, npv_usd, payback_months
 from assay.decide.cost import used_usd_per_s
 from assay.decide.draws import usual
-from assay.decide.money import MONTH_S, YEAR_S
+from assay.decide.money import MONTH_S, YEAR_S, worth_later
 from assay.decide.simulate import simulate
 
 TABLE = {
@@ -74,9 +74,39 @@ def test_stops_and_interruptions_slow_training_down() -> None:
 def test_as_many_clusters_as_the_busiest_year_needs() -> None:
     growing = replace(BOUGHT, keys={**BOUGHT.keys, "growth": "growth"})
     x = {**X, "growth": 1.0, "demand": 1e4}
-    assert clusters_needed(growing, x) == int(np.ceil(2**2.5 / (0.97 * 0.7)))
-    many = replace(growing, clusters=clusters_needed(growing, x))
-    assert outcome(many, x).carried == pytest.approx(1.0)
+    assert needed(growing, x) == int(np.ceil(2**2 / (0.97 * 0.7)))  # the first year as stated, doubled twice
+    assert outcome(replace(growing, sized=True), x).carried == pytest.approx(1.0)
+    assert outcome(replace(growing, sized=True), x).clusters == needed(growing, x)
+
+
+def test_the_first_year_is_what_was_stated() -> None:
+    growing = replace(BOUGHT, horizon_s=YEAR_S, keys={**BOUGHT.keys, "growth": "growth"})
+    assert outcome(growing, {**X, "growth": 0.5}).used == pytest.approx(outcome(BOUGHT, X).used)
+
+
+def test_a_ramp_loses_only_what_did_not_fit_meanwhile() -> None:
+    """Work that fills half of the room is lost for half of half of the ramp; a full machine's for half of it."""
+    ramped = replace(BOUGHT, keys={**BOUGHT.keys, "ramp_s": "ramp"})
+    x = {**X, "ramp": 0.3 * YEAR_S}
+    q = 0.5 / (0.97 * 0.7)
+    assert outcome(ramped, x).carried == pytest.approx(1 - 0.1 * q / 2)
+    assert outcome(ramped, {**x, "demand": 1e6}).used == pytest.approx(0.7 * (1 - 0.1 / 2))
+    assert outcome(ramped, {**x, "demand": 1.0}).carried == pytest.approx(1.0, abs=1e-4)
+
+
+def test_idle_machines_draw_less_than_busy_ones() -> None:
+    keys = {**BOUGHT.keys, "power_load": "load", "idle_load": "idle"}
+    drawing = replace(BOUGHT, keys=keys, power_w=10e3, draw_w=10e3)
+    x = {**X, "load": 0.8, "idle": 0.2}
+    busy = 0.5  # of all time: 0.5 clusters' worth of work on one
+    assert outcome(drawing, x).bill.power_load == pytest.approx(busy * 0.8 + (1 - busy) * 0.2)
+    assert outcome(drawing, x).energy_j == pytest.approx(10e3 * (busy * 0.8 + (1 - busy) * 0.2) * YEAR_S)
+
+
+def test_an_interruption_costs_serving_its_recovery() -> None:
+    serving = replace(RENTED, keys={**RENTED.keys, "interruption_hz": "stops", "recovery_s": "recovery"})
+    x = {**X, "stops": 1 / 3600.0, "recovery": 600.0}
+    assert outcome(serving, x).rates["train"] == pytest.approx(1e4 / (1 + 1 / 6))
 
 
 @given(demand=st.floats(1.0, 1e6), rate=st.floats(1.0, 1e6), clusters=st.integers(1, 50))
@@ -115,7 +145,7 @@ def test_what_wears_out_is_bought_again_and_sold_at_the_end() -> None:
     found = flows(short, {**X, "life": 2 * YEAR_S})
     assert [int(m) for m in np.nonzero(found.capital_usd)[0]] == [0, 24]
     assert found.resale_usd[24] == pytest.approx(25e3)
-    assert 25e3 < found.resale_usd[36] < 250e3
+    assert found.resale_usd[36] == pytest.approx(250e3 * (0.1 + 0.9 * 0.25))  # half of its second life
 
 
 def test_paying_once_pays_back_or_never_does() -> None:
@@ -131,6 +161,33 @@ def test_money_at_no_interest_is_its_sum() -> None:
     a, b = flows(BOUGHT, X), flows(RENTED, X)
     assert npv_usd(a, b, 0.0) == pytest.approx(b.net_usd.sum() - a.net_usd.sum())
     assert npv_usd(a, b, 0.1) == pytest.approx(-npv_usd(b, a, 0.1))
+
+
+@given(a=st.floats(0, 1), b=st.floats(0, 1), part=st.floats(0, 1.5))
+def test_what_sells_for_more_at_its_end_sells_for_more_before(a: float, b: float, part: float) -> None:
+    low, high = (worth_later(100.0, 5 * part, 5.0, s) for s in sorted((a, b)))
+    assert low <= high + 1e-9
+    assert 100 * min(a, b) - 1e-9 <= low <= 100
+
+
+def test_a_building_outlives_the_horizon_and_installation_does_not_come_back() -> None:
+    keys = {**BOUGHT.keys, "plant_usd_per_w": "plant", "plant_life_s": "plant life", "install_share": "install",
+            "server_life_s": "life"}  # fmt: skip
+    built = replace(BOUGHT, building=True, power_w=1e6, keys=keys)
+    x = {**X, "plant": 11.7, "plant life": 15 * YEAR_S, "install": 0.12, "life": 2 * YEAR_S}
+    found = flows(built, x)
+    assert found.capital_usd[0] == pytest.approx(11.7e6 + 250e3 * 1.12)
+    assert found.capital_usd[24] == pytest.approx(250e3 * 1.12)  # servers and their installation, once more
+    assert found.resale_usd[36] == pytest.approx(11.7e6 * 0.8**2 + 250e3 * (0.1 + 0.9 * 0.25))
+
+
+def test_what_is_reserved_costs_its_price_until_the_commitment_ends() -> None:
+    keys = {**RENTED.keys, "rent_decay": "decay"}
+    reserved = replace(RENTED, elastic=False, commitment_s=YEAR_S, keys=keys)
+    found = flows(reserved, {**X, "decay": 0.2})
+    month = 2.95 / 3600 * 8 * MONTH_S
+    assert [found.rent_usd[m] / month for m in (1, 12, 13, 25)] == pytest.approx([1, 1, 0.8, 0.64])
+    assert found.rent_usd.sum() == pytest.approx(3 * float(outcome(reserved, {**X, "decay": 0.2}).year_usd))
 
 
 def test_rents_that_fall_are_paid_as_they_fall() -> None:

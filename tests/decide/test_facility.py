@@ -58,7 +58,7 @@ def test_sixteen_servers_take_six_racks_of_three() -> None:
 @pytest.mark.parametrize(
     ("change", "binds"),
     [
-        ({"power": (PowerStep(date="2026-01", power_w=100e3),)}, "power from 2026-01"),
+        ({"power": (PowerStep(date="2026-01", power_w=100e3),)}, "power on 2026-01"),
         ({"racks": 5}, "racks"),
         ({"air_m3_per_s": 0.5}, "air per rack"),
         ({"floor_kg_per_m2": 300.0}, "floor load"),
@@ -149,7 +149,7 @@ def test_too_hot_for_air_then_a_rear_door_then_plates() -> None:
 
 
 def test_coolings_are_compared_by_what_they_cost_over_the_years() -> None:
-    built = replace(SITE, kind="own", plant_usd_per_w=exactly(11.7))
+    built = replace(SITE, kind="own", to_build=True, plant_usd_per_w=exactly(11.7))
     by_name = {option.cooling: option for option in fitted(site=built, climate=weather("dallas"), years=5.0).cooling}
     air, door = by_name["air"], by_name["rear-door"]
     assert air.plant_usd is not None
@@ -182,7 +182,7 @@ def test_power_in_steps_is_a_rollout_in_steps() -> None:
     found = fitted(site=site, start="2026-06")
     assert [(phase.date, phase.nodes) for phase in found.phases] == [("2026-06", 8), ("2027-01", 16)]
     assert any("8 of 16" in note and "2027-01" in note for note in found.notes)
-    assert any(one.name == "power from 2027-01" for one in found.limits)
+    assert any(one.name == "power on 2027-01" for one in found.limits)
 
 
 def test_a_cloud_is_its_providers_but_its_energy_and_carbon_are_reckoned() -> None:

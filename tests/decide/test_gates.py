@@ -111,10 +111,12 @@ def test_a_small_trial_shows_that_it_runs_and_not_how_fast():
     assert "90 %" in rule(share, [scaled], "a", "w").text
 
 
-def test_a_run_of_another_stage_speaks_where_none_of_this_one_does():
-    other = replace(SEEN, stage=3, value=50e3, low=49e3, high=51e3, at="2026-11-28")
-    assert proof(FAST, other) == "fail"
-    assert proof(FAST, other, SEEN) == "pass"
+def test_a_later_stage_speaks_for_an_earlier_one_and_never_the_other_way():
+    later = replace(SEEN, stage=3, value=50e3, low=49e3, high=51e3, at="2026-11-28")
+    assert proof(FAST, later) == "fail"
+    early = replace(SEEN, stage=1)
+    assert proof(FAST, early) == "not proven"
+    assert "of stage 1; a run of stage 2 is wanted" in rule(FAST, [early], "a", "w").text
 
 
 def test_nobody_has_measured_anything_yet():

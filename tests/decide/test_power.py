@@ -42,9 +42,11 @@ def test_losses_in_a_row_multiply() -> None:
 
 def test_2n_leaves_one_feed_n_plus_1_all_but_one_three_make_two() -> None:
     feed = feed_w(SITE)
-    usable = {"N": 1, "N+1": 1, "2N": 1, "3-to-make-2": 2}
+    usable = {"N": 1, "N+1": 1, "2N": 1, "3-to-make-2": 1}  # of one feed that is stated for work
     kinds: tuple[Redundancy, ...] = ("N", "N+1", "2N", "3-to-make-2")
     assert {kind: usable_w(replace(SITE, redundancy=kind)) / feed for kind in kinds} == pytest.approx(usable)
+    assert usable_w(replace(SITE, redundancy="3-to-make-2", feeds=2)) == pytest.approx(2 * feed)
+    assert usable_w(replace(SITE, redundancy="3-to-make-2", feeds=3)) == pytest.approx(3 * feed)
     for k in range(2, 7):
         modules = replace(SITE, redundancy="N+1", feeds=k - 1)
         assert usable_w(modules) == pytest.approx(k * feed * (k - 1) / k)

@@ -93,7 +93,8 @@ def test_a_tornado_is_the_formula_at_both_ends() -> None:
 
 def test_a_tornado_is_explained_in_two_sentences() -> None:
     swings = tornado(TABLE, lambda x: outcome(BOUGHT, x).year_usd / 8, {"price": "usd", "utilization": ""})
-    text = explain(swings, "A year of it", "usd", 10_000.0)
+    text = explain(swings, "buy", "a year", "usd", 10_000.0)
+    assert text.startswith("buy comes to $10,000 a year; ")
     assert text.count(". ") == 1
     assert text.endswith(".")
     assert swings[0].name in text

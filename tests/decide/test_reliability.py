@@ -11,15 +11,12 @@ from hypothesis import strategies as st
 
 from assay.decide.reliability import (
     EXACT_ABOVE,
-    available_period_s,
     exact_goodput,
     goodput,
     mtbf_s,
     poisson,
     poisson_quantile,
-    preemption_usd,
     spare_nodes,
-    spot_usd_per_s,
     waste,
     young_period_s,
 )
@@ -83,15 +80,6 @@ def test_what_never_stops_loses_nothing_and_what_saves_for_nothing_loses_only_re
     assert goodput(1e-2, 0.0, R) == pytest.approx(1 / (1 + 1e-2 * R))
 
 
-@given(st.floats(1e-7, 1e-4), st.floats(1.0, 600.0), st.floats(1.0, 1800.0), st.floats(0.2, 5.0))
-def test_no_other_period_is_more_available_than_the_one_for_it(rate, save_s, recovery_s, factor):
-    def available(period_s: float) -> float:
-        return (period_s - save_s) / (period_s * (1 + rate * (period_s / 2 + recovery_s)))
-
-    best = available_period_s(rate, save_s, recovery_s)
-    assert available(best) >= available(save_s + (best - save_s) * factor) - 1e-12
-
-
 @given(st.floats(1e-7, 1e-5), st.floats(1.0, 100.0), st.floats(0.2, 5.0))
 def test_no_other_period_wastes_less_than_youngs(rate, save_s, factor):
     best = young_period_s(rate, save_s)
@@ -104,19 +92,6 @@ def test_there_is_no_step_upwards_at_the_seam_between_the_two_forms():
     share = goodput(rate, 120.0, R)
     assert share[waste(rate, 120.0, R) > EXACT_ABOVE].max() <= 1 - EXACT_ABOVE
     assert np.diff(share).max() <= 0
-
-
-def test_a_preempted_job_costs_what_it_held_for_as_long_as_it_got_nowhere():
-    """64 accelerators at 2 $/h, half an hour since the last save, 5 min restart, 10 min queue: 45 min of 128 $/h."""
-    cost = preemption_usd(since_save_s=1800, restart_s=300, queue_s=600, accelerators=64, usd_per_s=2 / 3600)
-    assert cost == pytest.approx(96.0)
-
-
-@given(st.floats(0.1, 20), st.floats(0, 1e-3), saves, recoveries)
-def test_spot_is_worth_its_price_only_where_nobody_takes_it_back(price, interruptions, save_s, recovery_s):
-    useful = spot_usd_per_s(price, interruptions, save_s, recovery_s)
-    assert useful >= price
-    assert spot_usd_per_s(price, 0.0, save_s, recovery_s) == pytest.approx(price)
 
 
 @given(st.floats(0.0, 2000.0), st.floats(0.0, 0.9999))

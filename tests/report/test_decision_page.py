@@ -178,8 +178,8 @@ def test_an_unknown_price_is_unknown_in_every_table_and_never_zero() -> None:
     told = tables()
     assert row(told["options-table"], sample.WAFER)[3:5] == ["unknown", "unknown"]
     assert row(told["options-table"], sample.WAFER)[2] == "not ranked, unknown: price of a node"
-    assert row(told["sums-table"], sample.WAFER)[1:7] == ["unknown"] * 6
-    assert row(told["sums-table"], sample.WAFER)[7] == "price of a node"
+    assert row(told["sums-table"], sample.WAFER)[1:8] == ["unknown"] * 7
+    assert row(told["sums-table"], sample.WAFER)[8] == "price of a node"
     assert row(told["ranking-table"], sample.WAFER)[1] == "unknown"
     zero = [(t.id, c.key) for t in told.values() for cells in t.rows if any(one.text == sample.WAFER for one in cells)
             for c, one in zip(t.columns, cells, strict=True) if one.sort == 0 and "usd" in c.key]  # fmt: skip
@@ -199,7 +199,7 @@ def test_what_nobody_knows_says_so_wherever_it_would_stand() -> None:
 
 
 def test_free_is_free_and_not_unknown() -> None:
-    assert row(tables()["sums-table"], sample.CLOUD)[5] == "$0"
+    assert row(tables()["sums-table"], sample.CLOUD)[6] == "$0"
     assert money(0.0) == "$0"
     assert money(None) == "unknown"
 
@@ -207,7 +207,7 @@ def test_free_is_free_and_not_unknown() -> None:
 def test_never_is_an_answer_to_when_it_pays_back() -> None:
     told = {tuple(c.text for c in cells[:2]): cells for cells in tables()["against-table"].rows}
     assert told[sample.H100, sample.MI300X][3].text == "never"
-    assert told[sample.H100, sample.MI300X][5].text == "at none"
+    assert told[sample.H100, sample.MI300X][5].text == "—"  # both are paid for all day: use does not enter
     assert told[sample.H100, sample.CLOUD][3].text == "34"
     assert "h100-colo pays back in month 34 against h100-cloud." in html("plain")
 

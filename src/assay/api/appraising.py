@@ -10,18 +10,20 @@ from datetime import date, timedelta
 from assay.api.asked import Asked
 from assay.api.evidence import predicted
 from assay.api.gaining import gains, reference
-from assay.api.judging import risks_of
+from assay.api.judging import people_of, risks_of
 from assay.api.standing import Stood, stand
 from assay.decide.case import Case, outcome
 from assay.decide.constraints import constraints, delivered
 from assay.decide.draws import usual, value_of
 from assay.decide.gates import rulings
+from assay.decide.remarks import remarks, reserves
 from assay.decide.simulate import Drawn, simulate
 from assay.decide.stated import Table
 from assay.decide.valuing import FIGURES, RANKED_BY, Priced, beside, priced, worth_of
 from assay.decision import Judged, Ruling
 from assay.pilot import Pilot
 from assay.result import Evidence, Value
+from assay.siting import Fit
 from assay.worth import Against, Worth
 
 
@@ -48,10 +50,12 @@ def appraise(told: Asked, *, n: int, seed: int) -> Appraised:
     drawn = simulate([one.case for one in ones.values()], table.stated, FIGURES, n=n, seed=seed)
     against = beside(list(ones.values()), table, drawn)
     owned = frozenset(c.name for c in told.pilot.candidates if c.via == "own")
-    held = reference([one.case for one in ones.values()], owned, table)
+    cases = [one.case for one in ones.values()]
+    held = reference(cases, owned, table)
+    kept = reserves(cases, {c.name: c.system for c in told.pilot.candidates}, table, drawn)
     judged = []
     for one in stood:
-        worth = _worth(told, one, ones.get(one.name), held, table, drawn, against)
+        worth = _worth(told, one, ones.get(one.name), held, table, drawn, against, kept.get(one.name, ""))
         judged.append(_judged(told, one, ones.get(one.name), worth, table, drawn))
     return Appraised(judged=tuple(judged), stood=stood, priced=ones, table=table, drawn=drawn)
 
@@ -63,14 +67,17 @@ def _evidence(one: Stood) -> Evidence:
 
 def _worth(
     told: Asked, one: Stood, known: Priced | None, held: Case | None, table: Table, drawn: Drawn,
-    against: Mapping[str, tuple[Against, ...]],
+    against: Mapping[str, tuple[Against, ...]], kept: str,
 ) -> Worth | None:  # fmt: skip
     if known is None:
         return None
     brings = () if held is None else gains(
         known.case, held, one.standing.candidate, told.pilot, told.economics, table
     )  # fmt: skip
-    return replace(worth_of(known, table, drawn, brings, one.notes), against=against[one.name])
+    told_of = remarks(known.case, known.base, one.standing.candidate, table, people_of(one))
+    notes = [*one.notes, *told_of, *([kept] if kept else [])]
+    worth = worth_of(known, table, drawn, told.pilot.objective, brings, notes)
+    return replace(worth, against=against[one.name])
 
 
 def _judged(
@@ -85,9 +92,9 @@ def _judged(
         accelerators=known.case.accelerators if known is not None else None, rank=None,
         elastic=c.via == "rent" and c.term in ("on-demand", "spot"),
         score=_value(known, drawn, RANKED_BY[told.pilot.objective]),
-        constraints=_constraints(told, one, known, table), gates=gates, rates=one.rated.rates,
-        results=one.rated.results, worth=worth, fit=one.standing.fit,
-        risks=risks_of(told.pilot, one, gates, worth, told.known, told.economics, str(told.today)),
+        constraints=_constraints(told, one, known, table, drawn), gates=gates, rates=one.rated.rates,
+        results=one.rated.results, worth=worth, fit=_settled(one.standing.fit, known, drawn),
+        risks=risks_of(told.pilot, one, gates, worth, told.known, told.economics, str(ordered)),
         duration_s=_value(known, drawn, "duration_s"), energy_j=_value(known, drawn, "energy_j"),
         delivered=str(there[0]) if there is not None else "", unknown=one.unknown,
     )  # fmt: skip
@@ -99,9 +106,11 @@ def _gates(told: Asked, one: Stood) -> tuple[Ruling, ...]:
     return rulings(told.pilot, [*told.known.witnesses, *foretold], one.name)
 
 
-def _constraints(told: Asked, one: Stood, known: Priced | None, table: Table) -> tuple[Ruling, ...]:
+def _constraints(
+    told: Asked, one: Stood, known: Priced | None, table: Table, drawn: Drawn
+) -> tuple[Ruling, ...]:  # fmt: skip
     ordered, needed = _dates(told.pilot)
-    fit = one.standing.fit
+    fit = _settled(one.standing.fit, known, drawn)
     return constraints(
         one.standing, told.pilot.workloads, told.pilot.needs, ordered=ordered, needed_by=needed,
         base=known.base if known is not None else None,
@@ -116,6 +125,22 @@ def _value(one: Priced | None, drawn: Drawn, name: str) -> Value | None:
         return None
     base = float(FIGURES[name](one.base))
     return None if math.isnan(base) else value_of(base, drawn.figures[one.case.name][name], one.evidence)
+
+
+def _settled(fit: Fit | None, known: Priced | None, drawn: Drawn) -> Fit | None:
+    """A fit whose energy, carbon and water are of the work as it is priced, and not of machines that run all year."""
+    energy = _value(known, drawn, "energy_j")
+    if fit is None or energy is None or fit.energy_j is None or not fit.energy_j.mean:
+        return fit
+    part = energy.mean / fit.energy_j.mean
+    return replace(
+        fit, energy_j=energy, carbon_kg=None if fit.carbon_kg is None else _part(fit.carbon_kg, part),
+        water_m3=None if fit.water_m3 is None else fit.water_m3 * part,
+    )  # fmt: skip
+
+
+def _part(value: Value, part: float) -> Value:
+    return replace(value, mean=value.mean * part, low=value.low * part, high=value.high * part)
 
 
 def _without_ramp(one: Priced, table: Table) -> float:

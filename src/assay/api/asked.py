@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -14,6 +14,7 @@ from assay.api.piloting import check
 from assay.api.piloting import pilot as read
 from assay.api.rating import Measured
 from assay.api.showing import now
+from assay.catalog import checklists
 from assay.catalog.economics import economics as shipped
 from assay.decide.gates import Witness
 from assay.decision import Rate
@@ -21,6 +22,7 @@ from assay.economics import Economics
 from assay.errors import InputError
 from assay.pilot import Pilot
 from assay.result import Value
+from assay.units import suffix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +68,28 @@ def _answered(pilot: Pilot, seen: Known) -> Pilot:
 
 def _prints(file: Path, seen: Known) -> dict[str, str]:
     own = {"pilot.toml": hashlib.sha256(file.read_bytes()).hexdigest()[:12]}
-    return own | {f"run {one.id[:8]}": one.sha256[:12] for one in seen.added}
+    answers = {
+        f"answers of {name}": hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()[:12]
+        for name, told in seen.answers.items()
+    }
+    return own | answers | {f"run {one.id[:8]}": one.sha256[:12] for one in seen.added}
 
 
 def _warnings(file: Path, pilot: Pilot, seen: Known, day: date, folders: Sequence[Path]) -> tuple[str, ...]:
     told = [one for one in check(file, str(day), folders) if one.severity == "warning"]
     lines = [f"{_called(one.key, pilot)}: {one.what}" if one.key else one.what for one in told]
-    return (*lines, *(f"not read: {text}" for text in seen.unreadable))
+    return (*lines, *_unused(pilot, seen), *(f"not read: {text}" for text in seen.unreadable))
+
+
+def _unused(pilot: Pilot, seen: Known) -> Iterator[str]:
+    """Answers that would move the cost, and do so only once they stand in the pilot's file: people read words."""
+    asked_ = {one.id: one for one in checklists.questions()}
+    for name, told in seen.answers.items():
+        for key, text in told.items():
+            moves = asked_[key].moves if key in asked_ else ()
+            if moves and pilot.candidate(name) is not None:
+                where = ", ".join(one.removesuffix("_" + suffix(one)) if suffix(one) else one for one in moves)
+                yield f'{name} answered "{key}" with "{text}": it counts once it stands in pilot.toml ({where})'
 
 
 def _called(key: str, pilot: Pilot) -> str:
@@ -90,8 +107,9 @@ def _measured(witnesses: Sequence[Witness]) -> dict[tuple[str, str], Rate]:
         if one.origin != "measured" or not one.whole or one.metric not in ("tokens_per_s", "samples_per_s"):
             continue
         low, high = (one.low, one.high) if one.low and one.high else (one.value / 2, one.value * 2)
+        sure = "" if one.low and one.high else "too few samples for an interval: half to double is taken"
         rate = Rate(
-            workload=one.workload, metric=one.metric, origin="measured", source=one.source,
+            workload=one.workload, metric=one.metric, origin="measured", source=one.source, note=sure,
             value=Value(mean=one.value, low=min(low, one.value), high=max(high, one.value), evidence="A"),
         )  # fmt: skip
         key, weight = (one.candidate, one.workload), (one.stage or 0, one.at)

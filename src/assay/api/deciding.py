@@ -53,8 +53,8 @@ def decided(told: Asked, *, n: int = DRAWS, seed: int = 0) -> Decision:
         pilot=told.pilot.name, question=told.pilot.question, objective=told.pilot.objective,
         unit=OBJECTIVES[told.pilot.objective][1], made=_moment(told), answer=said,
         verdict=verdict(said, judged, placed, told.pilot.objective),
-        reasons=reasons(judged, placed, turns, told.pilot.objective), candidates=tuple(judged), ties=placed.ties,
-        pareto=_pareto(found, placed.names), overturns=turns,
+        reasons=reasons(judged, placed, turns, told.pilot.objective, _most_used(told)), candidates=tuple(judged),
+        ties=placed.ties, pareto=_pareto(found, placed.names), overturns=turns,
         next=informative(told.pilot, judged, leading, found.drawn), draws=n, seed=seed,
     ))  # fmt: skip
 
@@ -82,6 +82,11 @@ def _decision(told: Asked, found: Appraised, made: Decision) -> Decision:
         own=tuple(key for key in found.table.stated if _own(pilot, found.table.origin.get(key, ""))),
         warnings=(*told.warnings, *notes), inputs=told.inputs, tool=tool(),
     )  # fmt: skip
+
+
+def _most_used(told: Asked) -> float:
+    stated = told.pilot.demand.utilization or told.economics.utilization
+    return stated.value if stated is not None else 1.0
 
 
 def _own(pilot: Pilot, name: str) -> bool:

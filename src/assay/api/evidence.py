@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from assay import store
-from assay.api.evidence_runs import RATES, Entry, exact, single, told_of, witness
+from assay import catalog, store
+from assay.api.evidence_runs import RATES, SENSED, Entry, exact, single, told_of, witness
+from assay.api.observing import observe
 from assay.api.pilot_adding import unlikeness
 from assay.decide.gates import Witness
 from assay.errors import AssayError
-from assay.pilot import Pilot
+from assay.observed import Observation
+from assay.pilot import THIS_MACHINE, Candidate, Pilot
 from assay.result import Result
 from assay.run import Run
 from assay.store import pilots
@@ -28,12 +30,14 @@ class Known:
     answers: Mapping[str, Mapping[str, str]]
     runs: Mapping[str, Run]  # id -> the run behind an entry
     unreadable: tuple[str, ...] = ()
+    seen: Mapping[str, Observation] = field(default_factory=dict)  # id -> what was made of its sensors
 
 
 def known(pilot: Pilot, folder: Path) -> Known:
     """What the folder's runs and the pilot's own stated figures say of its candidates."""
     kept = pilots.kept(folder, pilots.names(tuple(c.name for c in pilot.candidates)))
     entries, bad = list[Entry](), list(kept.unreadable)
+    wanted = {gate.metric for gate in pilot.gates}
     for added in kept.added:
         work, who = pilot.workload(added.workload), pilot.candidate(added.candidate)
         if work is None or who is None:
@@ -48,12 +52,22 @@ def known(pilot: Pilot, folder: Path) -> Known:
         if (unlike := unlikeness(run, work, who)) and not added.anyway:  # the pilot was changed since
             bad.append(f"run {added.id[:8]} is no longer {work.name} on {who.name}: {'; '.join(unlike)}")
             continue
-        entries.append(Entry(added=added, run=run, path=path, told=told_of(run, work)))
-    wanted = {gate.metric for gate in pilot.gates}
+        seen = observe(path) if run.accelerators or wanted & SENSED else None
+        entries.append(
+            Entry(added=added, run=run, path=path, told=told_of(run, work), full=_full(who, added), seen=seen)
+        )
     return Known(
         witnesses=(*stated(pilot), *single(entries, wanted), *_together(entries)), added=kept.added,
         answers=kept.answers, runs={one.run.id: one.run for one in entries}, unreadable=tuple(bad),
+        seen={one.run.id: one.seen for one in entries if one.seen is not None},
     )  # fmt: skip
+
+
+def _full(who: Candidate, added: Added) -> bool:
+    """Whether a run had as many accelerators as one cluster: fewer are not the speed of all."""
+    if who.system == THIS_MACHINE:
+        return added.accelerators is None or who.accelerators in (None, added.accelerators)
+    return added.accelerators == catalog.system(who.system, who.nodes).accelerators
 
 
 def stated(pilot: Pilot) -> tuple[Witness, ...]:

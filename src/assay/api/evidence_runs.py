@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay import stats, store
-from assay.api.observing import observe
 from assay.decide.gates import Witness
 from assay.observed import Observation
 from assay.pilot import Work
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from assay.series import Floats
 
 RATES = ("tokens_per_s", "samples_per_s", "output_tokens_per_s", "requests_per_s", "bytes_per_s", "flop_per_s")
+OPERATOR = "operator "  # what the name of a check begins with that is about one
 _QUARTER, _TENTH = 4, 10
 # What only a run's sensors say: a figure of its observation -> the metric it is of.
 _USED = {
@@ -38,10 +38,15 @@ class Entry:
     run: Run
     path: Path
     told: Mapping[str, Figure]  # metric -> figure, of the case that stands for the run
+    full: bool = True  # on as many accelerators as one cluster of the candidate has
+    seen: Observation | None = None  # what was made of its sensors; None: nobody asked
 
 
 def told_of(run: Run, work: Work) -> dict[str, Figure]:
-    """The figures of the case that stands for a run: the fastest that keeps the service level that was asked for."""
+    """The figures of the case that stands for a run: the fastest that keeps the service level that was asked for.
+
+    Where none keeps it, or nobody measured whether, there is no speed: what is served too late does not count.
+    """
     cases: dict[str, dict[str, Figure]] = {}
     for figure in figures(run):
         cases.setdefault(figure.case, {})[figure.metric.name] = figure
@@ -50,13 +55,15 @@ def told_of(run: Run, work: Work) -> dict[str, Figure]:
     levels = {"ttft_s": work.ttft_s, "tpot_s": work.tpot_s}
     good = [told for told in cases.values() if all(_kept(told.get(name), level) for name, level in levels.items())]
     found = max(good or list(cases.values()), key=_speed)
+    if not good:
+        found = {name: figure for name, figure in found.items() if name not in RATES}
     if work.task == "serve" and "output_tokens_per_s" in found:  # what is served is counted as what is learnt from is
         found.setdefault("tokens_per_s", found["output_tokens_per_s"])
     return found
 
 
 def _kept(figure: Figure | None, level: float | None) -> bool:
-    return figure is None or level is None or (figure.p99 or figure.value) <= level
+    return level is None or (figure is not None and (figure.p99 or figure.value) <= level)
 
 
 def _speed(told: Mapping[str, Figure]) -> float:
@@ -71,7 +78,7 @@ def witness(
     added = one.added
     return Witness(
         candidate=added.candidate, workload=added.workload, metric=name, value=value, low=low, high=high, p90=p90,
-        p99=p99, stage=added.stage, duration_s=one.run.duration_s, whole=added.whole, at=added.at,
+        p99=p99, stage=added.stage, duration_s=one.run.duration_s, whole=added.whole and one.full, at=added.at,
         source=f"run {added.id[:8]}",
     )  # fmt: skip
 
@@ -87,12 +94,21 @@ def single(entries: Sequence[Entry], wanted: set[str]) -> Iterator[Witness]:
         for name, figure in one.told.items():
             ends = (figure.low, figure.high) if figure.steady else (None, None)
             yield witness(one, name, figure.value, low=ends[0], high=ends[1], p90=figure.p90, p99=figure.p99)
+        yield from _operators(one)
         checks = [event.text.startswith("passed") for event in one.run.events if event.kind == "check"]
         if checks:
             yield exact(one, "checks_passed", sum(checks) / len(checks))
         yield from _steps(one)
-        if wanted & SENSED:
-            yield from _seen(one)
+        if one.seen is not None and wanted & SENSED:
+            yield from _seen(one, one.seen)
+
+
+def _operators(one: Entry) -> Iterator[Witness]:
+    """Operators that a trial says ran or did not: checks whose name is "operator NAME"."""
+    for event in one.run.events:
+        passed, _, text = event.text.partition(": ")
+        if event.kind == "check" and text.startswith(OPERATOR):
+            yield exact(one, text.split(":")[0].strip(), float(passed == "passed"))
 
 
 def _steps(one: Entry) -> Iterator[Witness]:
@@ -127,9 +143,8 @@ def _times(run: Run, case: str, name: str) -> Floats:
     return max(parts, key=lambda part: float(part.sum()), default=np.zeros(0))
 
 
-def _seen(one: Entry) -> Iterator[Witness]:
+def _seen(one: Entry, seen: Observation) -> Iterator[Witness]:
     """What the sensors beside a run say. What no sensor tells is not said to be 0."""
-    seen = observe(one.path)
     told = sum(event.kind in ("oom", "xid", "error") for event in one.run.events)
     yield exact(one, "errors", float(told + sum(trouble.kind == "error" for trouble in seen.troubles)))
     yield exact(one, "leaks", float(sum(trouble.kind in ("leak", "fragmentation") for trouble in seen.troubles)))

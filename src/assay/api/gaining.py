@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from assay.assumption import Assumption
 from assay.decide import roi
-from assay.decide.case import Case
+from assay.decide.case import Case, outcome
 from assay.decide.draws import usual
-from assay.decide.money import MONTH_S
+from assay.decide.money import MONTH_S, YEAR_S
 from assay.decide.ranges import spread
 from assay.decide.stated import Table
 from assay.economics import Economics
 from assay.pilot import Benefits, Candidate, Demand, Pilot
 from assay.units import show
 from assay.worth import Gain
+
+if TYPE_CHECKING:
+    from assay.decide.money import Amount
 
 
 def gains(
@@ -24,6 +28,7 @@ def gains(
     stated = table.stated
     return (
         *_waiting(case, reference, pilot.benefits, economics, stated),
+        *_queueing(case, reference, pilot.benefits, economics, table),
         *_sooner(case, reference, pilot, stated),
         *_points(candidate, pilot.benefits),
         *_porting(candidate, economics, pilot.demand),
@@ -64,7 +69,7 @@ def _waiting(
              **_speeds(case, other, stated)}  # fmt: skip
 
     def formula(x: dict[str, float]) -> float:
-        per_s = x["pay"] * x["overhead"] * 365.25 * 86400 / (roi.WORKDAYS * roi.WORKDAY_S)
+        per_s = x["pay"] * x["overhead"] * YEAR_S / (roi.WORKDAYS * roi.WORKDAY_S)
         after = x["run"] * x["other"] / x["rate"]
         return float(roi.waiting_usd(engineers, often, per_s, x["share"], x["run"], after))
 
@@ -75,6 +80,38 @@ def _waiting(
         f"{faster:.2g} times as fast as on {other.name}, × {100 * told.waiting_share.value:.0f} % of it waited"
     )
     yield Gain(name="less waiting", usd=value, how=how)
+
+
+def _queueing(case: Case, other: Case, told: Benefits, economics: Economics, table: Table) -> Iterator[Gain]:
+    """Runs that wait less, or longer, for a machine: as full as the candidate would be, against the reference."""
+    pay, overhead = economics.engineer_usd_per_s, economics.pay_overhead
+    if not (told.engineers and told.iterations_per_day and told.waiting_share and told.queue_s and pay and overhead):
+        return
+    if case is other or not case.loads or case.loads[0].per_job is None:
+        return
+    engineers, often, x = told.engineers, told.iterations_per_day, usual(table.stated)
+    before, after = _station(other, x), _station(case, x)
+    named = {"share": told.waiting_share, "queue": told.queue_s, "pay": pay, "overhead": overhead}
+
+    def formula(y: Mapping[str, float]) -> float:
+        per_s = y["pay"] * y["overhead"] * YEAR_S / (roi.WORKDAYS * roi.WORKDAY_S)
+        waits = 0.0 if case.elastic else roi.queue_after_s(y["queue"], before, after)
+        return float(roi.waiting_usd(engineers, often, per_s, y["share"], y["queue"], waits))
+
+    value = spread(formula, named)
+    waits = 0.0 if case.elastic else roi.queue_after_s(told.queue_s.value, before, after)
+    how = (
+        f"a run waits {show(told.queue_s.value, 's')} for a machine today and would wait {show(waits, 's')} "
+        f"(Erlang-C, beside {other.name}), × {engineers:g} engineers × {often:g} runs a day"
+    )
+    yield Gain(name="less queueing", usd=value, how=how)
+
+
+def _station(case: Case, x: Mapping[str, Amount]) -> tuple[int, float, float]:
+    """Clusters, jobs a second and the time of one, of the first kind of work."""
+    load, found = case.loads[0], outcome(case, x)
+    job = load.per_job or 1.0
+    return case.clusters, float(x[load.wanted]) / job, job / float(found.rates[load.workload])
 
 
 def _sooner(case: Case, other: Case, pilot: Pilot, stated: dict[str, Assumption]) -> Iterator[Gain]:

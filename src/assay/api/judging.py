@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from assay import catalog
 from assay.api.evidence import Known
+from assay.api.evidence_runs import OPERATOR
 from assay.api.standing import Stood
 from assay.catalog import checklists
 from assay.decide import people, rfp, risk, sla
@@ -13,7 +14,7 @@ from assay.decide.hybrid import Pool, hybrid
 from assay.decide.money import YEAR_S
 from assay.decision import Judged, Ruling
 from assay.economics import Economics
-from assay.hazards import Hybrid, Question, Scorecard
+from assay.hazards import Hybrid, Question, Scorecard, Skill
 from assay.pilot import Pilot
 from assay.result import Value
 from assay.worth import Worth
@@ -21,11 +22,17 @@ from assay.worth import Worth
 
 def risks_of(
     pilot: Pilot, one: Stood, gates: Sequence[Ruling], worth: Worth | None, known: Known, economics: Economics,
-    today: str,
+    ordered: str,
 ) -> Scorecard:  # fmt: skip
     """The scorecard of a candidate from what was looked up and what its runs have shown."""
-    c, system, site = one.standing.candidate, one.standing.system, one.standing.site
-    runs = [(known.runs[a.id], None) for a in known.added if a.candidate == c.name and a.id in known.runs]
+    c, system = one.standing.candidate, one.standing.system
+    mine = [a.id for a in known.added if a.candidate == c.name and a.id in known.runs]
+    runs = [(known.runs[one], known.seen.get(one)) for one in mine]
+    ran = {
+        w.metric.removeprefix(OPERATOR): bool(w.value)
+        for w in known.witnesses
+        if w.candidate == c.name and w.metric.startswith(OPERATOR)
+    }
     errors, watched_s = risk.error_record(runs)
     nodes = one.case.machines if one.case is not None else c.nodes
     per_node = one.case.per_node if one.case is not None else 1
@@ -35,14 +42,28 @@ def risks_of(
         usd_per_s=worth.available_usd_per_s if worth is not None else None, bill_usd_per_s=bill,
         rented=c.via == "rent",
     )  # fmt: skip
-    skills = () if system is None else people.skills(
-        checklists.skills(), system=system, servers=nodes, via=c.via, cooling=site.cooling if site is not None else None
-    )  # fmt: skip
+    skills = skills_of(one)
     return risk.scorecard(
-        c, system=system, works=pilot.workloads, demand=pilot.demand, today=today, rulings=gates, errors=errors,
-        watched_s=watched_s, economics=economics, market=catalog.systems().values(),
+        c, system=system, works=pilot.workloads, demand=pilot.demand, today=ordered, rulings=gates, operators=ran,
+        errors=errors, watched_s=watched_s, economics=economics, market=catalog.systems().values(),
         year_usd=worth.year_usd.mean if worth is not None else None, downtime=down, skills=skills,
     )  # fmt: skip
+
+
+def skills_of(one: Stood) -> tuple[Skill, ...]:
+    """The skills that a candidate needs, by its machine and how many of them there are."""
+    c, system, site = one.standing.candidate, one.standing.system, one.standing.site
+    if system is None:
+        return ()
+    servers = one.case.machines if one.case is not None else c.nodes
+    cooling = site.cooling if site is not None else None
+    return people.skills(checklists.skills(), system=system, servers=servers, via=c.via, cooling=cooling)
+
+
+def people_of(one: Stood) -> Value | None:
+    """How many people these skills add up to; None where nothing is known of the machine."""
+    skills = skills_of(one)
+    return people.headcount(skills) if skills else None
 
 
 def questions_of(pilot: Pilot, stood: Sequence[Stood], judged: Sequence[Judged]) -> tuple[Question, ...]:
@@ -56,7 +77,7 @@ def questions_of(pilot: Pilot, stood: Sequence[Stood], judged: Sequence[Judged])
         for swing in worth.tornado:
             name = fields.get(swing.name)
             if name is not None:
-                swings[name] = max(swings.get(name, 0.0), swing.size / max(worth.used_usd_per_s.mean, 1e-12))
+                swings[name] = max(swings.get(name, 0.0), swing.size / max(abs(worth.moved_usual or 0.0), 1e-12))
     return rfp.questions(
         checklists.questions(), candidates=pilot.candidates,
         systems={one.name: one.standing.system for one in stood if one.standing.system is not None},

@@ -11,6 +11,7 @@ from assay import catalog, store
 from assay.api.jobs import count
 from assay.api.pilot_file import path_of
 from assay.api.piloting import pilot as read
+from assay.codec import read_csv
 from assay.errors import AssayError, InputError, did_you_mean
 from assay.pilot import THIS_MACHINE, Candidate, Pilot, Work
 from assay.run import Run
@@ -42,16 +43,38 @@ def add(
     entry = Added(
         run=str(place.resolve()) if link else place.name, id=found.id, candidate=who.name, workload=work.name,
         stage=stage, by=by, at=at, whole=whole(found, work), note=note, unlike=unlike, anyway=anyway if unlike else "",
-        sha256=pilots.fingerprint(place), duration_s=found.duration_s, accelerators=len(found.accelerators) or None,
+        sha256=pilots.fingerprint(place), duration_s=found.duration_s, accelerators=used(found),
     )  # fmt: skip
     pilots.add_run(file.parent, place, entry, link=link)
     return entry
 
 
 def add_answers(path: Path | str, csv: Path, candidate: str, at: str) -> Path:
-    """Take what a vendor answered to the questions of the RFP into a pilot's folder."""
+    """Take what a vendor answered to the questions of the RFP into a pilot's folder.
+
+    A CSV that names candidates itself is taken for these; one that is of others than the one that was named is refused.
+    """
     file = path_of(path)
-    return pilots.add_answers(file.parent, named("candidate", candidate, read(file).candidates).name, csv, at)
+    rows = read_csv(csv, ("id", "answer"))
+    told = read(file)
+    theirs = list(dict.fromkeys(row["candidate"] for row in rows if row.get("candidate") and row["answer"]))
+    if candidate and theirs and candidate not in theirs:
+        hint = f"name its own: --candidate {theirs[0]}"
+        raise InputError(f"these are the answers of {', '.join(theirs)}, not of {candidate}", where=str(csv), hint=hint)
+    wanted = [candidate] if candidate else theirs
+    if not wanted:
+        raise InputError("whose answers are these?", where=str(csv), hint="name the candidate with --candidate")
+    kept = [
+        pilots.add_answers(file.parent, named("candidate", name, told.candidates).name, csv, at, only=bool(theirs))
+        for name in wanted
+    ]  # fmt: skip
+    return kept[-1]
+
+
+def used(run: Run) -> int | None:
+    """Accelerators that a run worked on: its ranks where it says so, else those beside it; None: nobody knows."""
+    ranks = run.settings.get("ranks", "")
+    return int(ranks) if ranks.isdigit() and int(ranks) else len(run.accelerators) or None
 
 
 def unlikeness(run: Run, work: Work, candidate: Candidate) -> tuple[str, ...]:

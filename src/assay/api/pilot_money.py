@@ -11,6 +11,7 @@ from itertools import pairwise
 from assay.api.pilot_file import CONVERT
 from assay.api.pilot_rules import Problems, error, warning
 from assay.assumption import Assumption
+from assay.decide.hosting import paid_twice
 from assay.errors import did_you_mean
 from assay.pilot import COVERS, THIS_MACHINE, Candidate, Pilot, Site
 from assay.units import show
@@ -104,11 +105,9 @@ def _age(key: str, date: str, stale_s: float, today: str) -> Problems:
 def _double(key: str, site: Site) -> Problems:
     """A colocation price that holds power or cooling, and the same once more: the commonest error of such tables."""
     covered = set(site.colo_covers)
-    twice = ["electricity_usd_per_j", "demand_charge_usd_per_w_per_s"] if "power" in covered else []
-    for name in (*twice, *(["pue"] if covered else [])):
-        if getattr(site, name) is not None:
-            what = f"the colo price holds {' and '.join(sorted(covered))} already: this would be paid twice"
-            yield error(f"{key}.{name}", what, f"leave out {name}, or take it out of colo_covers")
+    for name in paid_twice(site):
+        what = f"the colo price holds {' and '.join(sorted(covered))} already: this would be paid twice"
+        yield error(f"{key}.{name}", what, f"leave out {name}, or take it out of colo_covers")
     if covered and site.colo_usd_per_w_per_s is None:
         yield error(
             f"{key}.colo_covers", "there is no colo price that could hold anything", "add colo, or leave this out"

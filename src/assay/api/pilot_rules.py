@@ -9,6 +9,9 @@ from pathlib import Path
 
 from assay.api.jobs import count
 from assay.api.pilot_file import Problem
+from assay.catalog import checklists
+from assay.decide.checklist import unknown_items
+from assay.decide.rfp import unknown_answers
 from assay.errors import AssayError, InputError, did_you_mean
 from assay.files import sha256
 from assay.hardware import DTYPES
@@ -52,8 +55,22 @@ def names(pilot: Pilot, beside: Path, folders: Sequence[Path]) -> Problems:
         yield from _known(f"gates[{i}].workload", gate.workload, works, "workload")
         for name in gate.candidates:
             yield from _known(f"gates[{i}].candidates", name, candidates, "candidate")
+    yield from _ids(pilot)
     for name in pilot.benefits.accuracy_points:
         yield from _known("benefits.accuracy_points", name, candidates, "candidate")
+
+
+def _ids(pilot: Pilot) -> Problems:
+    """Answers are to questions that are asked."""
+    items, asked = checklists.checklist(), checklists.questions()
+    told = {one.id: i for i, one in enumerate(pilot.checklist)}
+    for name in unknown_items(pilot, items):
+        hint = did_you_mean(name, [one.id for one in items]) or "assay report shows the checklist"
+        yield warning(f"checklist[{told[name]}].id", f'"{name}" is no item of the checklist', hint)
+    for i, one in enumerate(pilot.candidates):
+        for name in unknown_answers(one, asked):
+            hint = did_you_mean(name, [q.id for q in asked]) or "assay pilot rfp lists the questions"
+            yield warning(f"candidates[{i}].answers", f'"{name}" is no question of the RFP', hint)
 
 
 def work(pilot: Pilot, beside: Path) -> Problems:
@@ -63,13 +80,9 @@ def work(pilot: Pilot, beside: Path) -> Problems:
     for i, one in enumerate(pilot.workloads):
         key = f"workloads[{i}]"
         yield from _amount(key, one)
-        if one.data is not None and one.data.sha256 and (beside / one.data.path).is_file():
-            found = sha256(beside / one.data.path)
-            if found != one.data.sha256.lower():
-                what = f"{one.data.path} is not the slice that was agreed on: its sha256 is {found}"
-                yield error(
-                    f"{key}.data.sha256", what, "fetch the right file, or write what all measure on from now on"
-                )
+        if one.data is not None:
+            yield from _print(f"{key}.data.sha256", "slice", one.data.path, one.data.sha256, beside)
+        yield from _print(f"{key}.snapshot_sha256", "snapshot", one.snapshot, one.snapshot_sha256, beside)
         for name in ("seq_len", "global_batch", "batch_tokens"):
             written = getattr(one, name)
             try:
@@ -85,6 +98,20 @@ def work(pilot: Pilot, beside: Path) -> Problems:
             )
         else:
             yield from _trial(f"{key}.trial", one.trial)
+
+
+def _print(key: str, what: str, name: str, wanted: str, beside: Path) -> Problems:
+    """Whether a file that lies here is the one that was agreed on; one without a fingerprint is told of it."""
+    path = beside / name
+    if not name or not path.is_file():
+        return
+    found = sha256(path)
+    if not wanted:
+        said = f"nobody wrote down which {what} {name} is"
+        yield warning(key, said, f'write {key.rpartition(".")[2]} = "{found}"')
+    elif found != wanted.lower():
+        said = f"{name} is not the {what} that was agreed on: its sha256 is {found}"
+        yield error(key, said, "fetch the right file, or write what all measure on from now on")
 
 
 def _amount(key: str, one: Work) -> Problems:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from assay import catalog, store
 from assay.api.measuring import measure
-from assay.api.pilot_adding import named, whole
+from assay.api.pilot_adding import named, used, whole
 from assay.api.pilot_file import path_of
 from assay.api.piloting import pilot as read
 from assay.errors import AssayError
@@ -65,7 +65,7 @@ class Ran:
 def run_stage(
     path: Path | str, stage: int, *, candidate: str = "", workload: str = "", quick: bool = False, by: str = "",
     python: str | None = None, budget_s: float | None = None, progress: Progress | None = None,
-    vendors: Sequence[str] | None = None,
+    vendors: Sequence[str] | None = None, together: bool = False,
 ) -> Ran:  # fmt: skip
     """Take a stage's measurements of what this machine is a candidate for; write scripts for all other candidates."""
     file = path_of(path)
@@ -86,7 +86,7 @@ def run_stage(
             for one in measures(work, stage, ranks=who.accelerators or 2, quick=quick, budget_s=budget_s):
                 say(f"{who.name}, {work.name}, stage {stage}: {one.what}")
                 try:
-                    run = _measured(one, file.parent, python, progress, vendors)
+                    run = _measured(one, file.parent, python, progress, vendors, together)
                 except AssayError as error:  # one that cannot be measured does not cost the others
                     refused.append(error)
                     left_out.append(f"{who.name}: {work.name}, {one.what}: {error}")
@@ -132,16 +132,18 @@ def measures(
 
 
 def _measured(
-    one: Measure, folder: Path, python: str | None, progress: Progress | None, vendors: Sequence[str] | None
+    one: Measure, folder: Path, python: str | None, progress: Progress | None, vendors: Sequence[str] | None,
+    together: bool,
 ) -> Run:  # fmt: skip
     out = folder / pilots.RUNS
     if one.command:
         return measure(
-            one.command, out=out, cwd=folder, timeout_s=one.timeout_s, progress=progress, vendors=vendors
+            one.command, out=out, cwd=folder, timeout_s=one.timeout_s, progress=progress, vendors=vendors,
+            together=together,
         )  # fmt: skip
     return measure(
         one.workload, out=out, options=one.settings, budget_s=one.budget_s, ranks=one.ranks, python=python,
-        progress=progress, vendors=vendors,
+        progress=progress, vendors=vendors, together=together,
     )  # fmt: skip
 
 
@@ -150,7 +152,7 @@ def _added(folder: Path, run: Run, who: Candidate, work: Work, stage: int, by: s
     entry = Added(
         run=place.name, id=run.id, candidate=who.name, workload=work.name, stage=stage, by=by, at=run.started,
         whole=whole(run, work), note=what, sha256=pilots.fingerprint(place), duration_s=run.duration_s,
-        accelerators=who.accelerators or len(run.accelerators) or None,
+        accelerators=used(run),
     )  # fmt: skip
     pilots.add_run(folder, place, entry)
     return entry

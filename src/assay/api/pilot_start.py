@@ -53,7 +53,7 @@ TEMPLATES: Mapping[str, Template] = {
     "fine-tune-serve": Template(
         question="What do we tune and serve our model on, and do we buy it or rent it?", task="finetune",
         model="llama-3.1-8b", trial={"workload": "train-step", "settings": {"model": "gpt-tiny", "micro_batch": "4"}},
-        work={"seq_len": 8192, "global_batch": 8, "samples": 40_000, "jobs_per_year": 24},
+        work={"seq_len": 8192, "global_batch": 8, "tokens": "40 M tokens", "jobs_per_year": 24},
         gates=(_RUNS, _NUMBERS, ("batch does not matter", 2, "batch_fall", "at_most", '"50 %"'), *_LASTS), serves=True,
     ),
     "vision": Template(

@@ -69,8 +69,12 @@ def _predicted(
     """Our prediction of a job on one cluster, or why there is none."""
     if system is None:
         return InputError("a machine that the catalog does not know is measured, not predicted")
-    if not work.model or work.task == "serve" or work.rate != "tokens_per_s":
-        return InputError("this kind of work is measured, not predicted")
+    if work.task == "serve":
+        return InputError("serving is measured, not predicted yet")
+    if not work.model:
+        return InputError("no model is named: it is measured, not predicted")
+    if work.rate != "tokens_per_s":
+        return InputError("work that is counted in samples is measured; what is counted in tokens is predicted")
     try:
         return best(job_of_work(work, beside, folders).workload, system, folders=folders)[0]
     except InputError as error:

@@ -12,7 +12,7 @@ from assay.assumption import Assumption
 from assay.catalog import facilities, grid, regions, weather
 from assay.climate import Climate, Grid, Region
 from assay.decide import facility, machinery
-from assay.decide.case import Case, clusters_needed
+from assay.decide.case import Case, needed
 from assay.decide.draws import usual
 from assay.decide.money import YEAR_S
 from assay.decide.stated import Standing, Table, asked, of_value
@@ -50,13 +50,16 @@ def stand(
     price, notes = price_of(candidate, system), list[str]()
     found = rated(pilot, candidate, system, measured, beside, folders)
     region = _region(site)
+    plant = site.plant_usd_per_w if site is not None else None
+    if plant is None and region is not None:
+        plant = region.plant_usd_per_w
     standing = Standing(
-        candidate=candidate, system=system, site=site, price=price, rates=found.rates,
-        electricity=_electricity(site, region),
+        candidate=candidate, system=system, site=site, price=price, rates=found.rates, plant=plant,
+        electricity=facility.tariff(site, region, economics) if site is not None else None,
     )  # fmt: skip
     unknown = missing(standing, [work for work in pilot.workloads if work.name not in found.refused])
-    sized = candidate.clusters or (1 if unknown or found.refused else _clusters(standing, pilot, economics))
-    standing = replace(standing, candidate=replace(candidate, clusters=sized))
+    if candidate.clusters is None and not unknown and not found.refused:
+        standing = replace(standing, clusters=_clusters(standing, pilot, economics))
     try:
         fit = _fit(standing, pilot, economics, region, beside)
     except InputError as error:
@@ -96,7 +99,7 @@ def _clusters(standing: Standing, pilot: Pilot, economics: Economics) -> int:
     """As many clusters as the busiest year needs, reckoned before it is known where they stand."""
     trial = Table()
     case = case_of(standing, pilot.workloads, pilot.demand, economics, trial)
-    return clusters_needed(case, usual(trial.stated))
+    return round(float(needed(case, usual(trial.stated))))
 
 
 def _fit(
@@ -105,10 +108,12 @@ def _fit(
     c, system, site = standing.candidate, standing.system, standing.site
     if system is None or site is None:
         return None
-    node = machinery.of_system(system, power_w=c.power_w)
+    node = machinery.of_system(
+        system, power_w=c.power_w, p999_power_w=c.p999_power_w, weight_kg=c.weight_kg, supplies=c.supplies
+    )  # fmt: skip
     return facility.fit(
-        node, c.nodes * (c.clusters or 1), site, plants=facilities.plants(), economics=economics, region=region,
-        climate=_climate(site, region, beside), grid=_grid(site, region, beside),
+        node, c.nodes * (c.clusters or standing.clusters or 1), site, plants=facilities.plants(), economics=economics,
+        region=region, climate=_climate(site, region, beside), grid=_grid(site, region, beside),
         years=pilot.demand.horizon_s / YEAR_S, start=pilot.demand.start or pilot.demand.needed_by,
     )  # fmt: skip
 
@@ -132,9 +137,3 @@ def _grid(site: Site, region: Region | None, beside: Path) -> Grid | None:
 def _near(written: str, beside: Path) -> str:
     """A file that is named beside the pilot's, or one of the names that ship."""
     return str(beside / written) if (beside / written).is_file() else written
-
-
-def _electricity(site: Site | None, region: Region | None) -> Assumption | None:
-    if site is not None and site.electricity_usd_per_j is not None:
-        return site.electricity_usd_per_j
-    return region.electricity_usd_per_j if region is not None else None

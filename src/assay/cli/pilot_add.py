@@ -32,13 +32,10 @@ def add(
     from assay.api import pilot_adding
     from assay.api.pilot_people import owner
     from assay.cli.pilot import now
-    from assay.errors import InputError
 
     moment, who = now(), owner(Path.cwd())
     for one in what:
         if one.endswith(".csv"):
-            if not candidate:
-                raise InputError("whose answers are these?", where=one, hint="name the candidate with --candidate")
             say(f"Added: {pilot_adding.add_answers(place, Path(one), candidate, moment)}")
             continue
         told = pilot_adding.add(

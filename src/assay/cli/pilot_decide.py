@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli.output import emit, format_option, say
+from assay.errors import inert
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ def decide(
     from assay.cli.pilot import today
 
     if again is not None:
-        return _again(again, fmt)
+        return _again(again, fmt, out)
     rooms = [Path(folder) for folder in folders]
     made = deciding.decide(path, today=today(), folders=rooms, n=draws)
     before = keeping.changed(path, made)
@@ -72,6 +73,8 @@ def _print(made: Decision, fmt: str) -> None:
 
     slim = replace(made, candidates=tuple(replace(one, results=()) for one in made.candidates))
     emit(rows(made), fmt, title=made.verdict, data=encode(slim))
+    if fmt == "table":  # the reasons are part of the answer, and go where it goes
+        click.echo("\n" + "\n".join(f"Why: {inert(line)}" for line in made.reasons))
 
 
 def rows(made: Decision) -> list[Row]:
@@ -101,8 +104,6 @@ def _row(one: Judged, made: Decision, *, tied: bool) -> Row:
 
 
 def _remarks(made: Decision, path: str) -> None:
-    for line in made.reasons:
-        say(f"Why: {line}")
     if made.spent is not None and made.spent.day:
         budget = made.spent.budget_usd
         of = f" of ${budget:,.0f}" if budget is not None else ""
@@ -117,17 +118,18 @@ def _remarks(made: Decision, path: str) -> None:
 def steps(found: Sequence[Measurement], path: str) -> None:
     """What to measure or to ask next, on stderr."""
     from assay.cli.pilot import here
-    from assay.units import show
+    from assay.decide.wording import shown
 
     for one in found[:4]:
-        worth = f", worth {show(float(f'{one.value_usd:.2g}'), 'usd')} to know" if one.value_usd else ""
-        cost = f", costs about {show(float(f'{one.cost_usd:.2g}'), 'usd')}" if one.cost_usd else ""
+        worth = f", worth {shown(one.value_usd, 'usd')} to know" if one.value_usd else ""
+        cost = f", costs about {shown(one.cost_usd, 'usd')}" if one.cost_usd else ""
         say(f"To settle it: {one.what}{f' of {one.candidate}' if one.candidate else ''}{worth}{cost}"
             f"{f':  {here(one.command, path)}' if one.command else ''}")  # fmt: skip
 
 
-def _again(path: Path, fmt: str) -> None:
+def _again(path: Path, fmt: str, out: Path | None) -> None:
     from assay.api import keeping
+    from assay.api.reporting import report_decision
 
     then, made, differs = keeping.again(path)
     _print(made, fmt)
@@ -136,6 +138,8 @@ def _again(path: Path, fmt: str) -> None:
         say(f"Differs: {line}")
     if not differs:
         say("Nothing differs: the same comes out.")
+    if out is not None:
+        say(f"Report: {report_decision(made, out)}")
 
 
 def _focus(made: Decision, path: str, out: Path) -> None:

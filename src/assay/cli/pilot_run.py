@@ -20,10 +20,11 @@ from assay.cli.pilot import at
 @click.option("--budget", "budget_s", type=float, metavar="SECONDS", help="About how long each measurement takes.")
 @click.option("--python", help="Interpreter that runs the trials, with its PyTorch; default: this one.")
 @click.option("--no-sensors", is_flag=True, help="Read no device, only what the trial says.")
+@click.option("--together", is_flag=True, help="Measure although another measurement is under way; runs are marked.")
 @click.pass_context
 def run(
     ctx: click.Context, path: str, stage: int, candidate: str, workload: str, quick: bool, budget_s: float | None,
-    python: str | None, no_sensors: bool,
+    python: str | None, no_sensors: bool, together: bool,
 ) -> None:  # fmt: skip
     """Run a stage of a pilot (PATH: the file, or its folder; default: here).
 
@@ -44,7 +45,7 @@ def run(
     interrupts.once()
     found = run_stage(
         path, stage, candidate=candidate, workload=workload, quick=quick, budget_s=budget_s, python=python,
-        by=owner(Path.cwd()), progress=say, vendors=() if no_sensors else None,
+        by=owner(Path.cwd()), progress=say, vendors=() if no_sensors else None, together=together,
     )  # fmt: skip
     for one in found.added:
         say(f"Added: {one.run} ({one.note}) as {one.workload} on {one.candidate}")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING
 
+from assay.decide.billing import bill_of, mean_load
 from assay.decide.cost import Bill, year_usd
-from assay.decide.money import YEAR_S, mean_falling
+from assay.decide.money import YEAR_S
 from assay.decide.reliability import goodput
 
 if TYPE_CHECKING:
     from assay.decide.money import Amount
 
-BEYOND = 1e-9  # of a share: what is no more than this is nothing
+_ROUNDING = 1e-9  # of a cluster: so much less than needed is enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,32 +33,37 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One candidate: its size, which is fixed, and the keys of everything else, which may be a range."""
+    """One candidate: what it is made of, and the keys of everything else, which may be a range."""
 
     name: str
     nodes: int  # of one cluster
     per_node: int  # accelerators that are paid for
-    clusters: int
+    clusters: int  # at the usual numbers
+    sized: bool = False  # as many clusters as the work needs, whatever is drawn; else always so many
     horizon_s: float
     elastic: bool = False  # paid for only while it works: on demand, spot
-    commitment_s: float = 0.0  # how long a rent holds
+    commitment_s: float = 0.0  # how long a rent holds; 0: it follows the market
     power_w: float = 0.0  # highest draw of one node; 0: not ours to pay
     draw_w: float | None = None  # the same, whoever pays it; None: nobody says
-    racks: float = 0.0
+    racks_per_node: float = 0.0
     covers: frozenset[str] = frozenset()  # what the price holds besides the servers
     building: bool = False  # whether power and cooling plant are still to be built
     keys: Mapping[str, str] = field(default_factory=dict)  # name in the formulas -> key of the stated number
     loads: tuple[Load, ...] = ()
 
     @property
-    def machines(self) -> int:
-        """Nodes of all clusters."""
-        return self.nodes * self.clusters
+    def accelerators(self) -> int:
+        """Accelerators of all clusters, at the usual numbers."""
+        return self.nodes * self.clusters * self.per_node
 
     @property
-    def accelerators(self) -> int:
-        """Accelerators of all clusters."""
-        return self.machines * self.per_node
+    def machines(self) -> int:
+        """Nodes of all clusters, at the usual numbers."""
+        return self.nodes * self.clusters
+
+    def of(self, x: Mapping[str, Amount], name: str, absent: Amount = 0.0) -> Amount:
+        """A number by its name in the formulas; `absent` where it does not apply."""
+        return x[self.keys[name]] if name in self.keys else absent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +71,7 @@ class Outcome:
     """What a case comes to, for numbers or for draws."""
 
     bill: Bill
+    clusters: Amount
     year_usd: Amount  # all that is paid, a mean year
     work_usd: Amount  # the same for all of the work that is wanted: what is not carried costs as much as what is
     used: Amount  # share of available time
@@ -75,22 +83,55 @@ class Outcome:
 
 def outcome(case: Case, x: Mapping[str, Amount]) -> Outcome:
     """The bill of a case and how much of the work it carries, from stated numbers or draws of them."""
-    rates = {load.workload: x[load.rate] * _goodput(case, x, load) for load in case.loads}
-    used, carried = _used(case, x, rates)
-    bill = _bill(case, x, used)
+    rates = _rates(case, x)
+    clusters = needed(case, x, rates) if case.sized else case.clusters
+    used, carried = _used(case, x, rates, clusters)
+    bill = bill_of(case, x, used, clusters * case.nodes)
     year = year_usd(bill)
     return Outcome(
-        bill=bill, year_usd=year, work_usd=year / carried, used=used, carried=carried, rates=rates,
-        energy_j=_energy(case, x, used), duration_s=_duration(case, rates),
+        bill=bill, clusters=clusters, year_usd=year, work_usd=year / carried, used=used, carried=carried, rates=rates,
+        energy_j=_energy(case, x, used, clusters), duration_s=_duration(case, rates),
     )  # fmt: skip
 
 
-def _energy(case: Case, x: Mapping[str, Amount], used: Amount) -> Amount | None:
-    if case.draw_w is None:
-        return None
-    share = _get(case, x, "power_load", 1.0) * (used if case.elastic else 1.0)
-    it_w = case.draw_w * case.machines * (1 + _get(case, x, "network_power_share"))
-    return it_w * share * _get(case, x, "whole_pue", 1.0) * YEAR_S
+def needed(case: Case, x: Mapping[str, Amount], rates: Mapping[str, Amount] | None = None) -> Amount:
+    """How many clusters carry the work in its busiest year, at its peaks: whole ones, at least one."""
+    import numpy as np
+
+    rates = _rates(case, x) if rates is None else rates
+    years = _steps(case)
+    busiest = np.maximum(_wanted(case, x, rates, years[0]), _wanted(case, x, rates, years[-1]))
+    room = 1.0 if case.elastic else case.of(x, "availability", 1.0) * case.of(x, "utilization", 1.0)
+    found = np.maximum(np.ceil(busiest / room - _ROUNDING), 1.0)
+    return found if found.ndim else float(found)
+
+
+def use_at(case: Case, x: Mapping[str, Amount], years: Amount) -> Amount:
+    """Share of available time that is used so many years on, before any ramp."""
+    rates = _rates(case, x)
+    clusters = needed(case, x, rates) if case.sized else case.clusters
+    if not case.loads:
+        return case.of(x, "utilization", 1.0)
+    served = _served(case, x, rates, clusters, years)[0]
+    return served * _mean_over_peak(case, x, rates) / _available(case, x, clusters)
+
+
+def _rates(case: Case, x: Mapping[str, Amount]) -> dict[str, Amount]:
+    return {load.workload: x[load.rate] * _goodput(case, x, load) for load in case.loads}
+
+
+def _goodput(case: Case, x: Mapping[str, Amount], load: Load) -> Amount:
+    """Share of a cluster's time that is progress: saves, stops and restarts taken off.
+
+    Training loses what it did since its last save. Serving has nothing to save: an interruption costs it the recovery.
+    """
+    if "recovery_s" not in case.keys:
+        return 1.0
+    interrupted_hz = case.of(x, "interruption_hz") * case.nodes
+    if not load.trains:
+        return 1 / (1 + interrupted_hz * case.of(x, "recovery_s"))
+    stops_hz = case.of(x, "failure_hz") * case.nodes * case.per_node + interrupted_hz
+    return goodput(stops_hz, case.of(x, "save_s"), case.of(x, "recovery_s"))
 
 
 def _duration(case: Case, rates: Mapping[str, Amount]) -> Amount | None:
@@ -100,120 +141,65 @@ def _duration(case: Case, rates: Mapping[str, Amount]) -> Amount | None:
     return np.max(np.broadcast_arrays(*jobs), axis=0) if jobs else None
 
 
-def clusters_needed(case: Case, x: Mapping[str, Amount]) -> int:
-    """How many clusters carry the work in its busiest year."""
-    from math import ceil
+def _energy(case: Case, x: Mapping[str, Amount], used: Amount, clusters: Amount) -> Amount | None:
+    if case.draw_w is None:
+        return None
+    it_w = case.draw_w * case.nodes * clusters * (1 + case.of(x, "network_power_share"))
+    return it_w * mean_load(case, x, used) * case.of(x, "whole_pue", 1.0) * YEAR_S
 
-    rates = {load.workload: x[load.rate] * _goodput(case, x, load) for load in case.loads}
+
+def _steps(case: Case) -> list[float]:
+    """The middles of equal parts of the horizon, none longer than a year."""
     years = case.horizon_s / YEAR_S
-    busiest = max(_wanted(case, x, rates, t) for t in (0.5, max(0.5, years - 0.5)))
-    room = 1.0 if case.elastic else _get(case, x, "availability", 1.0) * _most(case, x)
-    return max(1, ceil(float(busiest / room) * (1 - BEYOND)))
-
-
-def _get(case: Case, x: Mapping[str, Amount], name: str, absent: float = 0.0) -> Amount:
-    return x[case.keys[name]] if name in case.keys else absent
-
-
-def _goodput(case: Case, x: Mapping[str, Amount], load: Load) -> Amount:
-    """Share of a training cluster's time that is progress: saves, stops and restarts taken off."""
-    accelerators = case.nodes * case.per_node
-    stops_hz = _get(case, x, "failure_hz") * accelerators + _get(case, x, "interruption_hz") * case.nodes
-    if not load.trains or "save_s" not in case.keys or "recovery_s" not in case.keys:
-        return 1.0
-    return goodput(stops_hz, x[case.keys["save_s"]], x[case.keys["recovery_s"]])
+    parts = max(1, ceil(years - 1e-9))
+    return [(i + 0.5) * years / parts for i in range(parts)]
 
 
 def _wanted(case: Case, x: Mapping[str, Amount], rates: Mapping[str, Amount], years: Amount) -> Amount:
-    """Clusters that are kept busy so many years on."""
-    grown = (1 + _get(case, x, "growth")) ** years
+    """Clusters that are kept busy at peak so many years on; what is stated is the mean of the first year."""
+    grown = (1 + case.of(x, "growth")) ** (years - 0.5)
     return sum((x[load.wanted] / rates[load.workload] * load.peak for load in case.loads), start=0.0) * grown
 
 
 def _mean_over_peak(case: Case, x: Mapping[str, Amount], rates: Mapping[str, Amount]) -> Amount:
     """Share of the provisioned work that is there in the mean."""
-    peak = sum((x[load.wanted] / rates[load.workload] * load.peak for load in case.loads), start=0.0)
-    mean = sum((x[load.wanted] / rates[load.workload] for load in case.loads), start=0.0)
-    return mean / peak
+    busy = [(x[load.wanted] / rates[load.workload], load.peak) for load in case.loads]
+    return sum((b for b, _ in busy), start=0.0) / sum((b * peak for b, peak in busy), start=0.0)
 
 
-def _most(case: Case, x: Mapping[str, Amount]) -> Amount:
-    return _get(case, x, "utilization", 1.0)
-
-
-def use_at(case: Case, x: Mapping[str, Amount], years: Amount) -> Amount:
-    """Share of available time that is used so many years on, before any ramp."""
-    rates = {load.workload: x[load.rate] * _goodput(case, x, load) for load in case.loads}
-    if not case.loads:
-        return _most(case, x)
-    return _served(case, x, rates, years)[0] * _mean_over_peak(case, x, rates) / _room(case, x)
-
-
-def _room(case: Case, x: Mapping[str, Amount]) -> Amount:
+def _available(case: Case, x: Mapping[str, Amount], clusters: Amount) -> Amount:
     """Clusters that can work, in the mean."""
-    return case.clusters * (1.0 if case.elastic else _get(case, x, "availability", 1.0))
+    return clusters * (1.0 if case.elastic else case.of(x, "availability", 1.0))
 
 
 def _served(
-    case: Case, x: Mapping[str, Amount], rates: Mapping[str, Amount], years: Amount
+    case: Case, x: Mapping[str, Amount], rates: Mapping[str, Amount], clusters: Amount, years: Amount
 ) -> tuple[Amount, Amount]:  # fmt: skip
-    """Clusters kept busy at peak so many years on: as many as there are, and as many as are wanted."""
+    """Clusters kept busy at peak so many years on, as many as there are and are wanted; and those that are wanted."""
     import numpy as np
 
     wanted = _wanted(case, x, rates, years)
-    return np.minimum(wanted, _room(case, x) * (1.0 if case.elastic else _most(case, x))), wanted
+    room = _available(case, x, clusters) * (1.0 if case.elastic else case.of(x, "utilization", 1.0))
+    return np.minimum(wanted, room), wanted
 
 
-def _used(case: Case, x: Mapping[str, Amount], rates: Mapping[str, Amount]) -> tuple[Amount, Amount]:
+def _used(
+    case: Case, x: Mapping[str, Amount], rates: Mapping[str, Amount], clusters: Amount
+) -> tuple[Amount, Amount]:  # fmt: skip
     """Share of available time that is used, and share of the wanted work that is carried: means over the horizon.
 
-    A machine that is bought is not full on its first day: its use rises in a straight line over `ramp_s`.
+    What is bought cannot be used in full on its first day: what can be rises in a straight line over `ramp_s`. Of work
+    that fills a share q of the room, q/2 of the ramp's work is lost meanwhile.
     """
     import numpy as np
 
-    ramp = 1.0 if case.elastic else 1 - np.minimum(_get(case, x, "ramp_s") / (2 * case.horizon_s), 0.9)
+    ramp = 0.0 if case.elastic else np.minimum(case.of(x, "ramp_s") / case.horizon_s, 1.0)
     if not case.loads:
-        return _most(case, x) * ramp, 1.0
-    years = case.horizon_s / YEAR_S
-    steps = np.arange(0.5, years, 1.0) if years > 1 else np.array([years / 2])
-    served, wanted = (sum(column) for column in zip(*(_served(case, x, rates, float(t)) for t in steps), strict=True))
-    used = served / len(steps) * _mean_over_peak(case, x, rates) / _room(case, x)
-    return np.clip(used * ramp, 1e-6, 1.0), np.clip(served / wanted * ramp, 1e-6, 1.0)
-
-
-def _bill(case: Case, x: Mapping[str, Amount], used: Amount) -> Bill:
-    def of(name: str, absent: float = 0.0) -> Amount:
-        return _get(case, x, name, absent)
-
-    def extra(name: str, share: str) -> Amount:
-        return 0.0 if name in case.covers else of(share)
-
-    power_w = case.power_w * case.machines * (1 + of("network_power_share"))
-    servers = of("price_usd") * case.machines
-    network, storage = extra("network", "network_share"), extra("storage", "storage_share")
-    cluster = servers / (1 - network - storage)
-    pay = of("pay_overhead", 1.0)
-    people = of("people") * of("administrator_usd_per_s") * pay if "people" in case.keys else 0.0
-    staff = people if "people" in case.keys else of("staff_usd_per_s") * case.machines
-    racks = 0.0 if "racks" in case.covers else of("rack_usd") * case.racks
-    plant = of("plant_usd_per_w") * power_w if case.building else 0.0
-    falling = mean_falling(of("rent_decay"), case.horizon_s / YEAR_S, case.commitment_s / YEAR_S)
-    return Bill(
-        accelerators=case.accelerators, availability=1.0 if case.elastic else of("availability", 1.0), used=used,
-        servers_usd=servers, server_life_s=of("server_life_s", 5 * YEAR_S), resale=of("resale"),
-        network_usd=cluster * network, network_life_s=of("network_life_s", 6 * YEAR_S),
-        network_resale=of("network_resale"), storage_usd=cluster * storage,
-        storage_life_s=of("storage_life_s", 5 * YEAR_S), plant_usd=racks + plant,
-        plant_life_s=of("plant_life_s", 15 * YEAR_S), spares_usd=servers * extra("spares", "spares_share"),
-        install_usd=servers * extra("install", "install_share"),
-        once_usd=of("porting_s") * of("engineer_usd_per_s") * pay, once_life_s=case.horizon_s,
-        cost_of_capital=of("cost_of_capital"), power_w=power_w, power_load=of("power_load", 1.0), pue=of("pue", 1.0),
-        electricity_usd_per_j=of("electricity_usd_per_j"),
-        demand_charge_usd_per_w_per_s=of("demand_charge_usd_per_w_per_s"),
-        colo_usd_per_w_per_s=of("colo_usd_per_w_per_s"), maintenance_share=extra("maintenance", "maintenance_share"),
-        insurance_share=of("insurance_share"), staff_usd_per_s=0.0 if "staff" in case.covers else staff,
-        licences_usd_per_s=of("licence_usd_per_s") * case.accelerators,
-        incidents_usd_per_s=of("incident_usd") * of("failure_hz") * case.accelerators,
-        rent_usd_per_s=of("rent_usd_per_s") * case.accelerators * falling, paid=used if case.elastic else 1.0,
-        egress_usd_per_s=of("egress_bytes_per_s") * of("egress_usd_per_byte"),
-    )  # fmt: skip
+        return case.of(x, "utilization", 1.0) * (1 - ramp / 2), 1.0
+    steps = _steps(case)
+    pairs = [_served(case, x, rates, clusters, t) for t in steps]
+    served, wanted = (sum(column) for column in zip(*pairs, strict=True))
+    room = _available(case, x, clusters) * case.of(x, "utilization", 1.0)
+    kept = 1 - ramp * np.minimum(_wanted(case, x, rates, steps[0]) / room, 1.0) / 2
+    used = served / len(steps) * _mean_over_peak(case, x, rates) / _available(case, x, clusters)
+    return np.clip(used * kept, 1e-6, 1.0), np.clip(served / wanted * kept, 1e-6, 1.0)

@@ -46,18 +46,21 @@ def flows(case: Case, x: Mapping[str, Amount]) -> Flows:
     zero = np.zeros((n + 1, *wide))
     month = np.arange(1.0, n + 1).reshape(-1, *(1 for _ in wide))
     capital, resale = zero.copy(), zero.copy()
-    capital[0] = bill.plant_usd + bill.install_usd + bill.once_usd
-    for price, life_s, rest in (
-        (bill.servers_usd + bill.spares_usd, bill.server_life_s, bill.resale),
-        (bill.network_usd, bill.network_life_s, bill.network_resale),
-        (bill.storage_usd, bill.storage_life_s, 0.0),
+    capital[0] = bill.once_usd
+    for price, life_s, rest, sells in (
+        (bill.servers_usd + bill.spares_usd, bill.server_life_s, bill.resale, True),
+        (bill.network_usd, bill.network_life_s, bill.network_resale, True),
+        (bill.storage_usd, bill.storage_life_s, 0.0, True),
+        (bill.plant_usd, bill.plant_life_s, 0.0, True),
+        (bill.install_usd, bill.server_life_s, 0.0, False),  # work that was done brings nothing
     ):
         bought, sold = _purchases(price, life_s, rest, n, wide)
+        sold = sold if sells else np.zeros_like(sold)
         capital, resale = capital + bought, resale + sold
     running, rent = zero.copy(), zero.copy()
     running[1:] = sum(year[name] for name in RUNNING) / 12
     rent[1:] = sum(year[name] for name in RENT) / 12
-    if case.elastic:  # what is rented by the hour follows the work and the market
+    if "rent_usd_per_s" in case.keys:  # what is rented by the hour follows the work, and all of it the market
         rent[1:] = _rent_by_month(case, x, month)
     return Flows(capital_usd=capital, running_usd=running, rent_usd=rent, resale_usd=resale)
 
@@ -78,13 +81,17 @@ def _purchases(price: Amount, life_s: Amount, rest: Amount, n: int, wide: tuple[
 
 
 def _rent_by_month(case: Case, x: Mapping[str, Amount], month: Array) -> Amount:
+    """By the hour: as it is used, at what is asked then. Reserved: all of it, at a price that holds so long."""
+    import numpy as np
+
     years = (month - 0.5) / 12
-    asked = x[case.keys["rent_usd_per_s"]] if "rent_usd_per_s" in case.keys else 0.0
-    decay = x[case.keys["rent_decay"]] if "rent_decay" in case.keys else 0.0
-    egress = (x[case.keys["egress_bytes_per_s"]] if "egress_bytes_per_s" in case.keys else 0.0) * (
-        x[case.keys["egress_usd_per_byte"]] if "egress_usd_per_byte" in case.keys else 0.0
-    )
-    return (asked * case.accelerators * use_at(case, x, years) * (1 - decay) ** years + egress) * MONTH_S
+    asked, decay = case.of(x, "rent_usd_per_s"), case.of(x, "rent_decay")
+    egress = case.of(x, "egress_bytes_per_s") * case.of(x, "egress_usd_per_byte")
+    accelerators = outcome(case, x).bill.accelerators
+    used = use_at(case, x, years) if case.elastic else 1.0
+    held = case.commitment_s / YEAR_S
+    agreed = years if not held else np.floor(years / held + 1e-9) * held
+    return (asked * accelerators * used * (1 - decay) ** agreed + egress) * MONTH_S
 
 
 def npv_usd(instead: Flows, other: Flows, r: Amount) -> Amount:
@@ -105,11 +112,11 @@ def payback_months(instead: Flows, other: Flows) -> int | None:
     import numpy as np
 
     ahead = np.cumsum(other.net_usd) - np.cumsum(instead.net_usd)
-    behind = np.nonzero(ahead[:-1] < -1e-6)[0]
+    behind = np.nonzero(ahead < -1e-6)[0]
     if not len(behind):
         return 0
     first = int(behind[-1]) + 1
-    return first if first < len(ahead) - 1 or ahead[-1] >= 0 else None
+    return first if first < len(ahead) else None
 
 
 def by_month(found: Flows) -> tuple[Month, ...]:
@@ -119,6 +126,3 @@ def by_month(found: Flows) -> tuple[Month, ...]:
         Month(month=i, capital_usd=float(c), running_usd=float(o), rent_usd=float(r), resale_usd=float(s))
         for i, (c, o, r, s) in enumerate(zip(*columns, strict=True))
     )
-
-
-__all__ = ["YEAR_S", "Flows", "by_month", "flows", "npv_usd", "payback_months"]

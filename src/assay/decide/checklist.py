@@ -136,11 +136,13 @@ def _dated(known: Known) -> Found:
     now = day(known.today)
     missing = []
     for c in known.offered:
-        price, seen = (c.price_usd if c.via == "buy" else c.rent_usd_per_s), day(c.price_date)
+        price = c.price_usd if c.via == "buy" else c.rent_usd_per_s
+        dated = c.price_date or (price.date if price is not None else "")
+        seen = day(dated)
         if price is None or not seen or not (c.price_source or price.source):
             missing.append(c.name)
         elif now and (now - seen).days * 86400 > known.pilot.stale_s:
-            missing.append(f"{c.name} of {c.price_date}")
+            missing.append(f"{c.name} of {dated}")
     return _all(missing, "without price, date or source, or too old", known.offered)
 
 

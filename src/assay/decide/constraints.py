@@ -29,7 +29,7 @@ def constraints(
     return (
         *_place(standing, needs), *_delivery(standing, ordered, needed_by), *_facility(standing.fit),
         *_memory(standing, needs, refused or {}), *_software(standing, works, needs),
-        *_speed(standing.rates, works), *_size(without_ramp), *_limits(needs, base, carbon_kg),
+        *_speed(standing.rates, works, base), *_size(without_ramp), *_limits(needs, base, carbon_kg),
     )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def _delivery(standing: Standing, ordered: date, needed_by: date | None) -> Iter
 
 
 def _facility(fit: Fit | None) -> Iterator[Ruling]:
-    if fit is None:
+    if fit is None or not (fit.limits or fit.racks):  # a cloud's building is its own to fill
         return
     binding = fit.binding
     proof: Proof = "not proven" if fit.fits is None else _proof(fit.fits)
@@ -141,7 +141,8 @@ def _software(standing: Standing, works: Sequence[Work], needs: Needs) -> Iterat
         yield Ruling(name=f"software: {framework}", proof=proof, text=f"{framework} is asked; {said}.")
 
 
-def _speed(rates: Sequence[Rate], works: Sequence[Work]) -> Iterator[Ruling]:
+def _speed(rates: Sequence[Rate], works: Sequence[Work], base: Outcome | None) -> Iterator[Ruling]:
+    """What one cluster must reach; a job's time counts stops and checkpoints too."""
     found = {rate.workload: rate for rate in rates}
     for work in works:
         least = work.least_samples_per_s if work.rate == "samples_per_s" else work.least_tokens_per_s
@@ -150,7 +151,17 @@ def _speed(rates: Sequence[Rate], works: Sequence[Work]) -> Iterator[Ruling]:
             yield _at_least(work, rate, least)
         job = work.samples or work.tokens
         if work.most_time_s is not None and job is not None and work.task != "serve":
-            yield _at_least(work, rate, job.value / work.most_time_s, f" to be done in {show(work.most_time_s, 's')}")
+            kept = _kept(rate, base)
+            lost = f", of which {100 * (1 - kept):.0f} % is lost to stops" if kept < 0.995 else ""
+            why = f" to be done in {show(work.most_time_s, 's')}{lost}"
+            yield _at_least(work, rate, job.value / work.most_time_s / kept, why)
+
+
+def _kept(rate: Rate | None, base: Outcome | None) -> float:
+    """Share of a rate that is progress, at the usual numbers."""
+    if rate is None or base is None or rate.workload not in base.rates or rate.value.mean <= 0:
+        return 1.0
+    return max(1e-3, float(base.rates[rate.workload]) / rate.value.mean)
 
 
 def _at_least(work: Work, rate: Rate | None, least: float, why: str = "") -> Ruling:

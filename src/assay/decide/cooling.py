@@ -9,8 +9,8 @@ from assay.assumption import Assumption, exactly
 from assay.climate import Climate, CoolingSpec, Plants
 from assay.decide.climate import Plant, evaporating_share, pue
 from assay.decide.machinery import Machinery
-from assay.decide.money import YEAR_S
-from assay.decide.ranges import Numbers, product, spread, stated
+from assay.decide.money import YEAR_S, capital_recovery
+from assay.decide.ranges import Numbers, spread, stated
 from assay.decide.water import evaporated_m3
 from assay.pilot import Cooling, Site
 from assay.result import Value
@@ -18,7 +18,6 @@ from assay.siting import CoolingOption
 from assay.units import show
 
 AIR: Cooling = "air"
-_USUAL = Site(name="").supply_celsius  # what nobody changed says nothing of a plant of water
 _LIQUID_ONLY = ("direct-liquid",)
 
 
@@ -33,16 +32,17 @@ class Heat:
     years: float
     tariff_usd_per_j: Assumption | None
     interest: Assumption | None  # a year
+    plant_life: Assumption | None = None  # in years
 
 
 def plant(spec: CoolingSpec, site: Site, plants: Plants) -> Plant:
     """A way to cool as this site runs it: at the site's own supply where it is its own way, else as usual."""
-    own = spec.name == site.cooling and site.supply_celsius != _USUAL
+    own = site.supply_celsius if spec.name == site.cooling else None
     return Plant(
         spec=spec,
         room=plants.coolings[AIR],
         plants=plants,
-        supply_celsius=exactly(site.supply_celsius) if own else spec.supply_celsius,
+        supply_celsius=spec.supply_celsius if own is None else exactly(own),
         rise_kelvin=site.rise_kelvin if spec.name == AIR else site.water_rise_kelvin,
         room_rise_kelvin=site.rise_kelvin,
     )
@@ -90,8 +90,8 @@ def _option(heat: Heat, spec: CoolingSpec, site: Site, plants: Plants, climate: 
     it_w = _it_w(heat, spec)
     own = spec.name == site.cooling
     ratio = site_pue(spec, site, plants, climate) if own else way_pue(spec, site, plants, climate)
-    built = own and site.plant_usd_per_w is None  # it stands, or it is in the colocation's price
-    plant_usd = _value(exactly(0.0)) if built else product(exactly(heat.design_w), spec.capex_usd_per_w)
+    stands = own and not site.to_build  # … or it is in the colocation's price
+    plant_usd = _value(exactly(0.0)) if stands else _over_years(heat, spec)
     energy = _energy_usd(heat, it_w, ratio)
     return CoolingOption(
         cooling=spec.name,
@@ -103,6 +103,18 @@ def _option(heat: Heat, spec: CoolingSpec, site: Site, plants: Plants, climate: 
         energy_usd=energy,
         total_usd=None if energy is None else _sum(plant_usd, energy),
     )
+
+
+def _over_years(heat: Heat, spec: CoolingSpec) -> Value:
+    """What a plant costs in so many of its years: as much each year as pays it off over its life, discounted."""
+    r, life = heat.interest or exactly(0.0), heat.plant_life or exactly(15.0)
+    named = {"usd": spec.capex_usd_per_w, "r": r, "life": life}
+
+    def formula(x: Numbers) -> float:
+        yearly = heat.design_w * x["usd"] * float(capital_recovery(x["r"], x["life"]))
+        return yearly / float(capital_recovery(x["r"], heat.years))
+
+    return spread(formula, named)
 
 
 def _can(heat: Heat, spec: CoolingSpec) -> tuple[bool, str]:

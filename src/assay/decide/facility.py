@@ -65,6 +65,7 @@ def fit(
     heat = cooling.Heat(
         machinery=machinery, node_w=wanted.node_w, it_w=it_w, design_w=wanted.all_w, years=years,
         tariff_usd_per_j=tariff(site, region, economics), interest=economics.cost_of_capital,
+        plant_life=_years(economics.plant_life_s),
     )  # fmt: skip
     facts = (*_facts(wanted, packing, site), *_cooling_facts(wanted, packing, site, plants, climate))
     return replace(
@@ -95,6 +96,12 @@ def tariff(site: Site, region: Region | None, economics: Economics) -> Assumptio
     """What power costs at a site: as stated, else as in its region, else as usual."""
     there = None if region is None else region.electricity_usd_per_j
     return site.electricity_usd_per_j or there or economics.electricity_usd_per_j
+
+
+def _years(stated: Assumption | None) -> Assumption | None:
+    if stated is None:
+        return None
+    return Assumption(value=stated.value / YEAR_S, low=stated.low / YEAR_S, high=stated.high / YEAR_S)
 
 
 def _mean_w(machinery: Machinery, nodes: int, economics: Economics, share: Assumption) -> Assumption:

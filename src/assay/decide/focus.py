@@ -45,7 +45,7 @@ def _row(
         "ContractedCost": round(month, 2) if rented else None, "BillingCurrency": "USD",
         "BillingPeriodStart": _at(period[0]), "BillingPeriodEnd": _at(period[1]),
         "ChargePeriodStart": _at(period[0]), "ChargePeriodEnd": _at(period[1]),
-        "ChargeCategory": "Usage" if rented else "Purchase" if line.kind == "capital" else "Adjustment",
+        "ChargeCategory": "Purchase" if line.kind == "capital" else "Usage",
         "ChargeFrequency": "Usage-Based" if rented else "Recurring", "ChargeDescription": line.name,
         "ServiceCategory": "AI and Machine Learning", "ServiceName": one.system,
         "ProviderName": one.vendor if rented else "self-hosted",

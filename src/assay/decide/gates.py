@@ -12,7 +12,7 @@ from assay.pilot import Accepts, Gate, Pilot
 from assay.result import Evidence, Value
 from assay.units import parse, show
 
-_CLASSES: dict[Accepts, Evidence] = {"measured": "A", "published": "B", "stated": "C", "predicted": "C"}
+_CLASSES: dict[Accepts, Evidence] = {"measured": "A", "published": "B", "stated": "D", "predicted": "C"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ def rule(gate: Gate, witnesses: Sequence[Witness], candidate: str, workload: str
     does not accept.
     """
     heard = [w for w in witnesses if (w.candidate, w.workload, w.metric) == (candidate, workload, gate.metric)]
-    of_stage = [w for w in heard if w.stage in (None, gate.stage)] or heard
+    of_stage = [w for w in heard if w.stage is None or w.stage >= gate.stage]
     accepted = [w for w in of_stage if w.origin in gate.accepts]
     if not accepted:
         return _not_proven(gate, _unheard(gate, heard), max(heard, key=_weight, default=None))
@@ -92,13 +92,16 @@ def _unheard(gate: Gate, heard: Sequence[Witness]) -> str:
     if not heard:
         return f'no figure for "{title}" yet: it has to be {wanted}'
     best = max(heard, key=_weight)
+    if best.origin in gate.accepts and best.stage is not None and best.stage < gate.stage:
+        return f"{_shown(gate, best.value)} is of stage {best.stage}; a run of stage {gate.stage} is wanted"
     return f"{_shown(gate, best.value)} is only {best.origin}; it has to be {wanted}"
 
 
 def _unfit(gate: Gate, one: Witness) -> str:
     """Why a figure cannot settle a gate, whatever it is; empty where it can."""
     if one.origin == "measured" and not one.whole and _absolute(gate.metric):
-        return f"{_shown(gate, one.value)} is of a smaller trial, which shows that the work runs and not how fast"
+        shows = "it shows that the work runs, not how fast"
+        return f"{_shown(gate, one.value)} is of a smaller trial or of fewer accelerators: {shows}"
     if gate.least_s is not None and one.origin == "measured" and (one.duration_s or 0.0) < gate.least_s:
         return f"measured for {show(one.duration_s, 's')}, and {show(gate.least_s, 's')} are wanted"
     if gate.quantile in ("p90", "p99"):

@@ -22,8 +22,10 @@ def hosting(standing: Standing, economics: Economics, table: Table) -> dict[str,
         keys["colo_usd_per_w_per_s"] = table.put(f"colocation at {name}", "usd_per_w_per_s", stated, c.name, origin)
     if "power" not in held:
         stated = standing.electricity or given(economics.electricity_usd_per_j)
-        usual = "region" if standing.electricity is not None else "electricity_usd_per_j"
-        origin = "" if site is not None and site.electricity_usd_per_j is not None else usual
+        shipped = stated == economics.electricity_usd_per_j
+        origin = (
+            "" if site is not None and site.electricity_usd_per_j else "electricity_usd_per_j" if shipped else "region"
+        )
         keys["electricity_usd_per_j"] = table.put(f"electricity at {name}", "usd_per_j", stated, c.name, origin)
         charge, origin = site.demand_charge_usd_per_w_per_s if site is not None else None, ""
         if charge is None and (site is None or site.kind == "own"):
@@ -36,19 +38,25 @@ def hosting(standing: Standing, economics: Economics, table: Table) -> dict[str,
         keys["whole_pue"] = table.put(f"PUE at {name}", "", standing.pue, c.name, origin)
         if "cooling" not in held:
             keys["pue"] = keys["whole_pue"]
-    if site is not None and site.plant_usd_per_w is not None:
-        keys["plant_usd_per_w"] = table.put(f"plant at {name}", "usd_per_w", site.plant_usd_per_w, c.name)
+    if site is not None and site.to_build:
+        stated = standing.plant or given(economics.plant_usd_per_w)
+        origin = "" if site.plant_usd_per_w else "region" if standing.plant else "plant_usd_per_w"
+        keys["plant_usd_per_w"] = table.put(f"plant at {name}", "usd_per_w", stated, c.name, origin)
     return keys
 
 
+def paid_twice(site: Site) -> tuple[str, ...]:
+    """Figures of a site that its colo price holds already: paying them again is the commonest error of such sums."""
+    held = set(site.colo_covers)
+    names = [*(_POWER if "power" in held else ()), *(("pue",) if held else ())]
+    return tuple(name for name in names if getattr(site, name) is not None)
+
+
+_POWER = ("electricity_usd_per_j", "demand_charge_usd_per_w_per_s")
+
+
 def refuse_twice(site: Site) -> None:
-    """What a colo price holds already is not paid for again: the commonest error of such sums."""
-    twice = {
-        "power": site.electricity_usd_per_j or site.demand_charge_usd_per_w_per_s,
-        "cooling": site.pue,
-    }
-    for held in site.colo_covers:
-        if twice[held] is not None:
-            what = f"its price holds {held}, and {'a PUE' if held == 'cooling' else 'a tariff'} is stated beside it"
-            hint = f'leave one out: colo_covers = [… "{held}"], or the figure'
-            raise InputError(f"{what}: that would be paid twice", where=f'site "{site.name}"', hint=hint)
+    """InputError where a colo price holds what is stated once more."""
+    for name in paid_twice(site):
+        what = f"the colo price holds {' and '.join(sorted(site.colo_covers))} already: this would be paid twice"
+        raise InputError(f"{name}: {what}", where=f'site "{site.name}"', hint=f"leave out {name}, or the colo_covers")

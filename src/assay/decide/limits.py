@@ -93,7 +93,7 @@ def _racks(packing: Packing, site: Site) -> Limit:
 
 def _site_power(load: Wanted, site: Site, start: str) -> Limit:
     best = max(rollout.steps_from(site.power, start), key=lambda step: step.power_w, default=None)
-    name = f"power from {best.date}" if best is not None and best.date else "site power"
+    name = f"power on {best.date}" if best is not None and best.date else "site power"
     note = f"all IT; network, storage and management are {load.network_share:.0%} of the machines"
     return Limit(name=name, wanted=load.all_w, available=None if best is None else best.power_w, unit="w", note=note)
 
@@ -120,7 +120,9 @@ def _liquid(load: Wanted, site: Site) -> Iterator[Limit]:
     flow = liquid_m3_per_s(heat_w, site.water_rise_kelvin)
     note = f"{1 - load.air_share:.0%} of the heat, water warms by {site.water_rise_kelvin:g} K"
     yield Limit(name="water", wanted=flow, available=site.water_m3_per_s, unit="m3_per_s", note=note)
-    if site.cdu_w:
+    if site.cdu_w is None:
+        yield Limit(name="coolant distribution units", wanted=1.0, available=None, note="nobody said what one takes")
+    else:
         available = None if site.cdus is None else float(site.cdus)
         note = f"of {show(site.cdu_w, 'w')} each, one of them lost"
         yield Limit(

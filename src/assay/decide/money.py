@@ -72,16 +72,16 @@ def mean_falling(decay: Amount, years: float, fixed_years: float = 0.0) -> Amoun
 
 
 def worth_later(C: Amount, t: Amount, life: Amount, S: Amount) -> Amount:
-    """What a thing of price C brings after t years, falling evenly in ratio to S of its price at its life's end.
+    """What a thing of price C brings after t years of its life: C·(S + (1 − S)·(1 − t/L)²).
 
-    Nothing is worth less than S after its life. Where S is nothing it falls in a straight line.
+    The sum of the years' digits, in small steps: much is lost at first, little at last, and S is what it brings at its
+    life's end and after. At 10 % after 5 years it gives 24 % after 3, where 25 to 35 % are claimed of servers.
 
-    >>> round(worth_later(100.0, 2.5, 5.0, 0.25), 1), worth_later(100.0, 9.0, 5.0, 0.1)
-    (50.0, 10.0)
+    >>> round(worth_later(100.0, 3.0, 5.0, 0.10), 1), worth_later(100.0, 9.0, 5.0, 0.10)
+    (24.4, 10.0)
     """
     import numpy as np
 
-    part = np.minimum(np.asarray(t) / life, 1.0)
-    S = np.asarray(S)
-    found = C * np.where(S > 0, np.where(S > 0, S, 1.0) ** part, 1 - part)
+    left = 1 - np.minimum(np.asarray(t) / life, 1.0)
+    found = np.asarray(C * (S + (1 - np.asarray(S)) * left**2))
     return found if found.ndim else float(found)

@@ -68,11 +68,14 @@ def groups(site: Site) -> tuple[int, int]:
 def usable_w(site: Site) -> float:
     """What a rack may draw so that no feed is overloaded when any one has failed: 2N one of two, N+1 k-1 of k.
 
-    >>> round(usable_w(Site(name="", redundancy="2N"))), round(usable_w(Site(name="", redundancy="3-to-make-2")))
+    Never more than the feeds that were stated for work.
+
+    >>> one, two = Site(name="", redundancy="2N"), Site(name="", redundancy="3-to-make-2", feeds=2)
+    >>> round(usable_w(one)), round(usable_w(two))
     (34502, 69005)
     """
     count, size = groups(site)
-    return count * max(1, size - 1) * feed_w(site)
+    return min(count * max(1, size - 1), max(1, site.feeds)) * feed_w(site)
 
 
 def nodes_carried(node_w: float, site: Site) -> int:

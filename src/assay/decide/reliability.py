@@ -44,20 +44,6 @@ def young_period_s(stops_hz: Amount, save_s: Amount) -> Amount:
         return _plain(np.sqrt(2.0 * save_s / np.asarray(stops_hz, dtype=np.float64)))
 
 
-def available_period_s(stops_hz: Amount, save_s: Amount, recovery_s: Amount) -> Amount:
-    """From the start of one save to that of the next, for the highest availability when recovery takes long too:
-    d + √(2 (M + R) d + d²), Saxena et al., arXiv 2410.18124.
-
-    >>> round(available_period_s(1 / (3.09 * 3600), 60.0, 600.0) / 60, 1)
-    20.8
-    """
-    import numpy as np
-
-    with np.errstate(divide="ignore"):
-        M = 1.0 / np.asarray(stops_hz, dtype=np.float64)
-    return _plain(save_s + np.sqrt(2.0 * (M + recovery_s) * save_s + np.square(save_s)))
-
-
 def waste(stops_hz: Amount, save_s: Amount, recovery_s: Amount, period_s: Amount | None = None) -> Amount:
     """Share of time lost to saves, work done again and recovery, to first order: d/T + T/2M + R/M, for T ≪ M.
 
@@ -101,32 +87,6 @@ def goodput(stops_hz: Amount, save_s: Amount, recovery_s: Amount, period_s: Amou
         return 1.0 - lost
     exact = np.minimum(exact_goodput(stops_hz, save_s, recovery_s, period_s), 1.0 - EXACT_ABOVE)
     return _plain(np.where(lost <= EXACT_ABOVE, 1.0 - lost, exact))
-
-
-def preemption_usd(
-    *, since_save_s: Amount, restart_s: Amount, queue_s: Amount, accelerators: Amount, usd_per_s: Amount
-) -> Amount:
-    """What it costs to stop a job for another: work since its last save, restart and waiting, on all it holds.
-
-    Restart is image, weights and warm-up. Half a period since the last save is the mean. Preempt only for more.
-
-    >>> round(preemption_usd(since_save_s=600, restart_s=180, queue_s=120, accelerators=64, usd_per_s=2.34 / 3600), 2)
-    37.44
-    """
-    return (since_save_s + restart_s + queue_s) * accelerators * usd_per_s
-
-
-def spot_usd_per_s(
-    price_usd_per_s: Amount, interruption_hz: Amount, save_s: Amount, recovery_s: Amount, period_s: Amount | None = None
-) -> Amount:
-    """What a useful second on spot costs, to be set beside on-demand: p (1 + h (T/2 + R) + d/T).
-
-    >>> hour = 3600.0
-    >>> round(spot_usd_per_s(1.0 / hour, 0.25 / hour, 60.0, 600.0, 1800.0) * hour, 3)
-    1.138
-    """
-    saved, lost = _parts(interruption_hz, save_s, period_s)
-    return _plain(price_usd_per_s * (1.0 + lost + interruption_hz * recovery_s + saved))
 
 
 def spare_nodes(nodes: int, failure_hz: float, repair_s: float, target: float = 0.95) -> int:

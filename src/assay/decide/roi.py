@@ -5,10 +5,11 @@ Each gain is counted only where its value is stated, and carries the range of wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from typing import TYPE_CHECKING
 
 from assay.decide.money import MONTH_S, YEAR_S
+from assay.decide.queueing import wait_s
 
 if TYPE_CHECKING:
     from assay.decide.money import Amount
@@ -44,6 +45,21 @@ def iterations_per_day(now: float, before_s: Amount, after_s: Amount) -> Amount:
     return now * before_s / after_s
 
 
+def queue_after_s(queue_s: float, before: tuple[int, float, float], after: tuple[int, float, float]) -> float:
+    """How long a run waits for a machine on other hardware: today's wait × the ratio of Erlang-C's.
+
+    `before` and `after` are clusters, runs a second and the time of one. Machines that are full make it wait for ever,
+    which is told as four times today's wait at most.
+
+    >>> round(queue_after_s(3600.0, (2, 1 / 7200, 10800.0), (2, 1 / 7200, 5400.0)))
+    241
+    """
+    was, becomes = wait_s(*before), wait_s(*after)
+    if was <= 0 or math.isinf(was):
+        return queue_s
+    return queue_s * min(becomes / was, 4.0)
+
+
 def porting_usd(porting_s: Amount, engineer_usd_per_s: Amount, pay_overhead: Amount) -> Amount:
     """What porting costs in people: engineer's time × whole pay.
 
@@ -65,8 +81,3 @@ def sooner_usd(month_usd: Amount, before_s: Amount, after_s: Amount, jobs_per_ye
 def per_year(total_usd: Amount, horizon_s: float) -> Amount:
     """A sum that comes once, spread over the years it is for."""
     return total_usd * YEAR_S / horizon_s
-
-
-def points_usd(points: Mapping[str, float], candidate: str, point_usd: Amount) -> Amount:
-    """Revenue a year of the accuracy that a candidate allows more than the others."""
-    return points.get(candidate, 0.0) * point_usd

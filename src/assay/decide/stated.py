@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from assay.assumption import Assumption, exactly
 from assay.decide.money import YEAR_S
+from assay.decide.ranges import product
 from assay.decision import Rate
 from assay.economics import Economics
 from assay.hardware import Offer, System
@@ -50,7 +51,9 @@ class Standing:
     price: Assumption | None  # of a node, or the rent of an accelerator
     electricity: Assumption | None = None
     pue: Assumption | None = None
+    plant: Assumption | None = None  # what a building there costs, per watt
     fit: Fit | None = None
+    clusters: int | None = None  # that the work needs, where the candidate does not say how many
     rates: Sequence[Rate] = ()
 
 
@@ -61,10 +64,10 @@ def node_power_w(standing: Standing) -> float | None:
 
 
 def hosted(standing: Standing) -> bool:
-    """Whether its power and its place are ours to pay."""
+    """Whether its power and its place are ours to pay; of a machine that no catalog knows, where a site is named."""
     site = standing.site
     cloud = site is not None and site.kind == "cloud"
-    return standing.candidate.via != "rent" and not cloud and standing.system is not None
+    return standing.candidate.via != "rent" and not cloud and (standing.system is not None or site is not None)
 
 
 def asked(offers: Sequence[Offer], via: str, term: str) -> tuple[Assumption | None, str]:
@@ -97,8 +100,9 @@ def wanted_of(work: Work) -> Assumption | None:
     job, often = work.samples or work.tokens, work.jobs_per_year
     if job is None or often is None:
         return None
-    low, value, high = (getattr(job, end) * getattr(often, end) / YEAR_S for end in ("low", "value", "high"))
-    return Assumption(value=value, low=low, high=high, source=often.source or job.source, date=often.date)
+    wanted = product(job, often, exactly(1 / YEAR_S))
+    return Assumption(value=wanted.mean, low=max(wanted.low, 0.0), high=wanted.high, source=often.source or job.source,
+                      date=often.date)  # fmt: skip
 
 
 def from_economics(names: Mapping[str, str], economics: Economics, table: Table, of: str) -> dict[str, str]:

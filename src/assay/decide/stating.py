@@ -15,9 +15,8 @@ from assay.units import suffix
 SHARED: Mapping[str, str] = {
     "server_life_s": "life of servers", "network_life_s": "life of network", "storage_life_s": "life of storage",
     "plant_life_s": "life of plant", "resale": "resale of servers", "network_resale": "resale of network",
-    "cost_of_capital": "cost of capital", "network_share": "network share", "storage_share": "storage share",
+    "network_share": "network share", "storage_share": "storage share",
     "install_share": "installation share", "rack_usd": "price of a rack", "spares_share": "spares share",
-    "power_load": "mean draw over rated", "network_power_share": "power of the network",
     "maintenance_share": "maintenance a year", "insurance_share": "insurance a year",
     "staff_usd_per_s": "staff per server", "administrator_usd_per_s": "pay of an administrator",
     "pay_overhead": "pay overhead", "availability": "availability", "ramp_s": "ramp to full use",
@@ -25,8 +24,9 @@ SHARED: Mapping[str, str] = {
 }  # fmt: skip
 OF_ALL: Mapping[str, str] = {
     "failure_hz": "stops per accelerator", "save_s": "time of a checkpoint", "recovery_s": "recovery from a stop",
-    "engineer_usd_per_s": "pay of an engineer", "pay_overhead": "pay overhead", "power_load": "mean draw over rated",
-    "network_power_share": "power of the network",
+    "engineer_usd_per_s": "pay of an engineer", "pay_overhead": "pay overhead", "power_load": "draw at work over rated",
+    "idle_load": "idle draw over rated", "network_power_share": "power of the network",
+    "cost_of_capital": "cost of capital",
 }  # fmt: skip
 OF_RENT: Mapping[str, str] = {"rent_decay": "fall of rents", "egress_usd_per_byte": "egress"}
 # What nobody can find out today.
@@ -53,6 +53,7 @@ def case_of(
     """The case of a candidate, its numbers put into the table; ask `missing` first."""
     c = standing.candidate
     rented = c.via == "rent"
+    elastic = rented and c.term in ("on-demand", "spot")
     keys = _common(standing, demand, economics, table)
     if rented:
         keys |= _rent(standing, economics, table)
@@ -64,13 +65,14 @@ def case_of(
         keys["whole_pue"] = table.put("PUE of clouds", "", standing.pue, c.name, "catalog")
     per_node = _per_node(standing)
     power = node_power_w(standing)
-    fit = standing.fit
+    fit, clusters = standing.fit, standing.clusters or c.clusters or 1
     return Case(
-        name=c.name, nodes=c.nodes, per_node=per_node, clusters=c.clusters or 1, horizon_s=demand.horizon_s,
-        elastic=rented and c.term in ("on-demand", "spot"), commitment_s=c.commitment_s or 0.0,
+        name=c.name, nodes=c.nodes, per_node=per_node, clusters=clusters, sized=c.clusters is None,
+        horizon_s=demand.horizon_s, elastic=elastic,
+        commitment_s=0.0 if elastic or not rented else c.commitment_s or demand.horizon_s,
         power_w=(power or 0.0) if hosted(standing) else 0.0, draw_w=power, covers=frozenset(c.covers),
-        racks=float(fit.racks) if fit is not None else _racks(standing),
-        building=standing.site is not None and standing.site.plant_usd_per_w is not None, keys=keys,
+        racks_per_node=fit.racks / fit.nodes if fit is not None and fit.nodes else _racks(standing),
+        building=standing.site is not None and standing.site.to_build, keys=keys,
         loads=tuple(_loads(standing, works, table)),
     )  # fmt: skip
 
@@ -83,11 +85,11 @@ def _per_node(standing: Standing) -> int:
 
 
 def _racks(standing: Standing) -> float:
-    """Racks by height alone, where no site was looked at."""
-    system, c = standing.system, standing.candidate
+    """Racks of a node by its height alone, where no site was looked at."""
+    system = standing.system
     if system is None or not system.rack_units:
         return 0.0
-    return c.nodes * (c.clusters or 1) * system.rack_units / 40
+    return system.rack_units / 40
 
 
 def _common(standing: Standing, demand: Demand, economics: Economics, table: Table) -> dict[str, str]:
@@ -122,6 +124,8 @@ def _rent(standing: Standing, economics: Economics, table: Table) -> dict[str, s
     keys = from_economics(
         OF_RENT if c.egress_bytes_per_s else {"rent_decay": "fall of rents"}, economics, table, c.name
     )
+    if c.term not in ("on-demand", "spot"):
+        keys |= from_economics({"availability": "availability"}, economics, table, c.name)
     if standing.price is not None:
         key, origin = f"{c.term} rent of {c.system}", "" if c.rent_usd_per_s is not None else "catalog"
         keys["rent_usd_per_s"] = table.put(key, "usd_per_s", standing.price, c.name, origin)

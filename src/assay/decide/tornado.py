@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.assumption import Assumption
 from assay.decide.draws import usual
-from assay.units import show
+from assay.decide.wording import shown
 from assay.worth import Swing
 
 if TYPE_CHECKING:
@@ -41,26 +41,27 @@ def tornado(table: Mapping[str, Assumption], figure: Figure, units: Mapping[str,
     return tuple(sorted(kept, key=lambda one: -one.size))
 
 
-def explain(swings: Sequence[Swing], figure: str, unit: str, usual_value: float) -> str:
-    """A tornado in two sentences: what moves the figure most, and what hardly matters."""
+def explain(swings: Sequence[Swing], name: str, words: str, unit: str, usual_value: float) -> str:
+    """A tornado in two sentences: what moves a candidate's figure most, and what hardly matters."""
+    figure = f"{name} comes to {shown(usual_value, unit)} {words}"
     if not swings:
-        return f"{figure} is {show(usual_value, unit)}. No input of it is stated with a range, so nothing moves it."
+        return f"{figure}. No input of it is stated with a range, so nothing moves it."
     first = swings[0]
-    ends = f"from {show(first.at_low, unit)} to {show(first.at_high, unit)}"
+    ends = f"from {shown(first.at_low, unit)} to {shown(first.at_high, unit)}"
     said = (
-        f"{figure} is {show(usual_value, unit)}; {first.name} alone moves it {ends} "
-        f"as it goes from {_shown(first.low, first.unit)} to {_shown(first.high, first.unit)}"
+        f"{figure}; {first.name} alone moves that {ends} "
+        f"as it goes from {shown(first.low, first.unit)} to {shown(first.high, first.unit)}"
     )
     if len(swings) == 1:
-        return f"{said}. Nothing else is stated with a range."
-    next_ = [f"{one.name} ({show(one.size, unit)})" for one in swings[1:3]]
+        return f"{said}. No other input that is stated with a range moves it."
+    next_ = [f"{one.name} ({shown(one.size, unit)})" for one in swings[1:3]]
     said += f", more than anything else; next come {' and '.join(next_)}."
     small = [one for one in swings[3:] if one.size < 0.25 * first.size]
     if not small:
-        return f"{said} Every other input moves it by at least a quarter of that."
+        return f"{said} {'No other input' if len(swings) < 4 else 'Nothing'} moves it by less than a quarter of that."
     most = small[0]
     names = [one.name for one in small[:2]]
-    return f"{said} {_and(names)} move{'s' if len(small) == 1 else ''} it by no more than {show(most.size, unit)}."
+    return f"{said} {_and(names)} move{'s' if len(small) == 1 else ''} it by no more than {shown(most.size, unit)}."
 
 
 def turning_points(
@@ -85,14 +86,6 @@ def turning_points(
         float(grid[i] - ahead[i] * (grid[i + 1] - grid[i]) / (ahead[i + 1] - ahead[i])) for i in crossed
     ]  # fmt: skip
     return tuple(sorted(points, key=lambda point: abs(point - stated.value)))
-
-
-def _shown(value: float, unit: str) -> str:
-    if unit == "s" and value > 1.5 * 365.25 * 86400:
-        return f"{show(value / (365.25 * 86400))} years"
-    if not unit and 0 < abs(value) <= 1:
-        return f"{show(100 * value)} %"
-    return show(value, unit)
 
 
 def _and(names: Sequence[str]) -> str:

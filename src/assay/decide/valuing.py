@@ -11,11 +11,12 @@ from assay.assumption import Assumption
 from assay.decide.case import Case, Load, Outcome, outcome
 from assay.decide.cash import Flows, by_month, flows, npv_usd, payback_months
 from assay.decide.cost import available_usd_per_s, kind_of, lines, used_usd_per_s
-from assay.decide.draws import cheaper_share, draw, importance, usual, value_of
-from assay.decide.simulate import AGAINST, Drawn
+from assay.decide.draws import cheaper_share, importance, usual, value_of
+from assay.decide.simulate import Drawn
 from assay.decide.stated import Table
 from assay.decide.tornado import explain, tornado
 from assay.decide.versus import breakeven_utilization
+from assay.decide.wording import OBJECTIVES
 from assay.result import Evidence, Value
 from assay.worth import Against, Gain, Line, UnitCost, Worth
 
@@ -37,6 +38,7 @@ FIGURES: Mapping[str, Callable[[Outcome], Amount]] = {
     "available_usd_per_s": lambda o: available_usd_per_s(o.bill),
     "capex_usd": lambda o: o.bill.capex_usd,
     "used": lambda o: o.used,
+    "clusters": lambda o: o.clusters,
     "carried": lambda o: o.carried,
     "energy_j": lambda o: o.energy_j / o.carried if o.energy_j is not None else math.nan,
     "duration_s": lambda o: o.duration_s if o.duration_s is not None else math.nan,
@@ -69,35 +71,38 @@ def own_table(case: Case, table: Table) -> dict[str, Assumption]:
     return {key: stated for key, stated in table.stated.items() if key in wanted}
 
 
-def worth_of(one: Priced, table: Table, drawn: Drawn, gains: Sequence[Gain] = (), notes: Sequence[str] = ()) -> Worth:
-    """Everything about the money of one candidate but its place beside the others."""
+def worth_of(
+    one: Priced, table: Table, drawn: Drawn, objective: str, gains: Sequence[Gain] = (), notes: Sequence[str] = ()
+) -> Worth:  # fmt: skip
+    """Everything about the money of one candidate but its place beside the others; its tornado is of what ranks."""
     case, base, own = one.case, one.base, own_table(one.case, table)
     figures = drawn.figures[case.name]
 
     def value(name: str, evidence: Evidence | None = None) -> Value:
         return value_of(float(FIGURES[name](base)), figures[name], evidence or one.evidence)
 
-    def used_cost(x: Mapping[str, Amount]) -> Amount:
-        return used_usd_per_s(outcome(case, x).bill)
-
-    swings = tornado(own, used_cost, table.units)
-    cost = value("used_usd_per_s")
+    name = RANKED_BY[objective]
+    words, unit = OBJECTIVES[objective]
+    swings = tornado(own, lambda x: FIGURES[name](outcome(case, x)), table.units)
+    usual_value = float(FIGURES[name](base))
     inputs = {key: values for key, values in drawn.inputs.items() if key in own}
-    weights = importance(inputs, figures["work_usd"])
+    weights = importance(inputs, figures[name])
     return Worth(
         candidate=case.name, accelerators=case.accelerators, year_usd=value("year_usd"),
-        available_usd_per_s=value("available_usd_per_s"), used_usd_per_s=cost, used_share=value("used"),
+        available_usd_per_s=value("available_usd_per_s"), used_usd_per_s=value("used_usd_per_s"),
+        used_share=value("used"), carried_share=value("carried"),
         lines=tuple(Line(name=name, kind=kind_of(name), usd=float(usd))  # type: ignore[arg-type]  # one of three words
                     for name, usd in lines(base.bill).items() if float(usd)),
-        units=tuple(unit for load in case.loads for unit in _units(one, load, own)),
+        units=tuple(cost for load in case.loads for cost in _units(one, load, own, drawn)),
         capex_usd=value("capex_usd"),
         months=by_month(flows(case, usual(own))), tornado=swings,
         importance=dict(list(weights.items())[:_IMPORTANT]), gains=tuple(gains), notes=tuple(notes),
-        explained=explain(swings, f"A used accelerator-hour of {case.name}", "usd_per_s", cost.mean),
+        moved=words, moved_unit=unit, moved_usual=None if math.isnan(usual_value) else usual_value,
+        explained=explain(swings, case.name, words, unit, usual_value),
     )  # fmt: skip
 
 
-def _units(one: Priced, load: Load, own: Mapping[str, Assumption]) -> list[UnitCost]:
+def _units(one: Priced, load: Load, own: Mapping[str, Assumption], drawn: Drawn) -> list[UnitCost]:
     """Cost of a million units of work, and of a whole job: used cost × accelerators of a cluster / rate."""
     import numpy as np
 
@@ -108,7 +113,7 @@ def _units(one: Priced, load: Load, own: Mapping[str, Assumption]) -> list[UnitC
         came = outcome(case, x)
         return used_usd_per_s(came.bill) * cluster / came.rates[load.workload]
 
-    base, spread = float(cost(usual(own))), cost(draw(own, FEW, np.random.default_rng(1), AGAINST))
+    base, spread = float(cost(usual(own))), cost(_few(own, drawn))
     each = value_of(base, np.asarray(spread), one.evidence)
     unit = "samples" if load.unit.startswith("samples") else "tokens"
     found = [UnitCost(workload=load.workload, unit=f"M {unit}", usd=_times(each, 1e6))]
@@ -121,8 +126,7 @@ def beside(ones: Sequence[Priced], table: Table, drawn: Drawn) -> dict[str, tupl
     """Each candidate beside each other: what it saves over the years, when it has paid for itself, how surely."""
     import numpy as np
 
-    x = usual(table.stated)
-    many = draw(table.stated, FEW, np.random.default_rng(2), AGAINST)
+    x, many = usual(table.stated), _few(table.stated, drawn)
     base = {one.case.name: _for_all_work(one.case, x) for one in ones}
     wide = {one.case.name: _for_all_work(one.case, many) for one in ones}
     r = {"base": x.get("cost of capital", 0.0), "wide": many.get("cost of capital", 0.0)}
@@ -145,6 +149,11 @@ def beside(ones: Sequence[Priced], table: Table, drawn: Drawn) -> dict[str, tupl
             )  # fmt: skip
         found[one.case.name] = tuple(rows)
     return found
+
+
+def _few(stated: Mapping[str, Assumption], drawn: Drawn) -> dict[str, Amount]:
+    """The first draws of each number: enough for a range of sums over months."""
+    return {key: drawn.inputs[key][:FEW] if key in drawn.inputs else one.value for key, one in stated.items()}
 
 
 def _breakeven(one: Priced, other: Priced) -> float | None:

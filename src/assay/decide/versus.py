@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from assay.decide.money import Amount
+    pass
 
 
 def breakeven_utilization(available_usd_per_s: float, rent_usd_per_s: float) -> float | None:
@@ -19,15 +19,6 @@ def breakeven_utilization(available_usd_per_s: float, rent_usd_per_s: float) -> 
         return None
     share = available_usd_per_s / rent_usd_per_s
     return share if share <= 1 else None
-
-
-def reserve_beats_own(available_usd_per_s: float, reserved_usd_per_s: float) -> bool:
-    """Whether a reserved price, paid used or not, is below owning: use does not enter.
-
-    >>> reserve_beats_own(1.637, 1.50)
-    True
-    """
-    return reserved_usd_per_s < available_usd_per_s
 
 
 def reserve_level(demand: Sequence[float], reserved: float, on_demand: float) -> float:
@@ -43,8 +34,3 @@ def reserve_level(demand: Sequence[float], reserved: float, on_demand: float) ->
     if not len(demand) or reserved >= on_demand:
         return 0.0
     return float(np.quantile(np.asarray(demand, dtype=float), 1 - reserved / on_demand, method="inverted_cdf"))
-
-
-def used_cost_curve(available_usd_per_s: Amount, used: Sequence[float]) -> list[Amount]:
-    """Cost of a used hour at each use: what an hour costs does not change, how many are used does."""
-    return [available_usd_per_s / u for u in used]

@@ -63,22 +63,25 @@ def _ahead(leader: Judged, found: Order, by_name: Mapping[str, Judged]) -> str:
         return ""
     less = 1 - leader.score.mean / second.score.mean
     share = found.surest[second.name]
-    return f", {100 * less:.0f} % less than {second.name} and better in {100 * share:.0f} % of the draws"
+    return f", {100 * less:.0f} % less than {second.name} and better in {often(share)} of the draws"
 
 
 def reasons(
-    candidates: Sequence[Judged], found: Order, overturns: Sequence[Overturn], objective: str
+    candidates: Sequence[Judged], found: Order, overturns: Sequence[Overturn], objective: str, most_used: float = 1.0
 ) -> tuple[str, ...]:  # fmt: skip
     """Why it is so, and what would overturn it: at most eight sentences."""
     by_name = {one.name: one for one in candidates}
     lines = []
     if found.names and (leader := by_name[found.names[0]]).worth is not None and leader.worth.explained:
         lines.append(leader.worth.explained)
+        lines += [
+            f"{leader.name}: {said}." for said in leader.worth.notes if "is asked today" in said or "reserve" in said
+        ]
     for name in found.names[1:3]:
         one = by_name[name]
         lines.append(f"{name} comes to {told(one, objective)}; the leader is better in "
-                     f"{100 * found.surest[name]:.0f} % of the draws.")  # fmt: skip
-    lines += [said for one in candidates if (said := _break_even(one, by_name))][:2]
+                     f"{often(found.surest[name])} of the draws.")  # fmt: skip
+    lines += [said for one in candidates if (said := _break_even(one, by_name, most_used))][:2]
     lines += [_overturned(one) for one in overturns[:2]]
     for one in candidates:
         if one.ruled_out:
@@ -88,7 +91,7 @@ def reasons(
     return tuple(lines[:9])
 
 
-def _break_even(one: Judged, by_name: Mapping[str, Judged]) -> str:
+def _break_even(one: Judged, by_name: Mapping[str, Judged], most_used: float) -> str:
     """Owning against renting the same machine, by the hour or reserved."""
     if one.worth is None or one.via != "buy":
         return ""
@@ -101,6 +104,9 @@ def _break_even(one: Judged, by_name: Mapping[str, Judged]) -> str:
         if against.breakeven_utilization is None:
             return f"At no use does {one.name} cost less than {against.other}: renting wins."
         at, used = against.breakeven_utilization, one.worth.used_share.mean
+        if at > most_used:
+            wanted = f"{one.name} would have to be used {100 * at:.0f} % of the time to cost less than {against.other}"
+            return f"{wanted}; at most {100 * most_used:.0f} % can be: renting wins."
         side = "above" if used > at else "below"
         return (f"{one.name} costs less than {against.other} when it is used more than {100 * at:.0f} % of the time; "
                 f"{100 * used:.0f} % is expected, which is {side} that.")  # fmt: skip
@@ -121,10 +127,22 @@ def _overturned(one: Overturn) -> str:
             f"{one.leader} would lead.")  # fmt: skip
 
 
+def often(share: float) -> str:
+    """A share of draws; what always came out so may yet come out otherwise.
+
+    >>> often(0.9996), often(0.934)
+    ('more than 99.9 %', '93 %')
+    """
+    if share > 0.9995:
+        return "more than 99.9 %"
+    return "less than 0.1 %" if share < 0.0005 else f"{100 * share:.0f} %"
+
+
 def shown(value: float, unit: str) -> str:
     """A stated number as a person says it: shares in per cent, lives in years."""
-    if unit == "s" and abs(value) > 1.5 * _YEAR_S:
-        return f"{show(value / _YEAR_S)} years"
+    years = value / _YEAR_S
+    if unit == "s" and years > 0.95:
+        return "a year" if abs(years - 1) < 0.01 else f"{show(years)} years"
     if not unit and 0 < abs(value) < 1:
         return f"{show(100 * value)} %"
     return show(float(f"{value:.3g}") if unit == "usd" else value, unit)  # cents of millions say nothing

@@ -53,6 +53,7 @@ def _sums(decision: Decision) -> Table:
     columns = (
         Column("Candidate", "candidate"), figures("A year", "year_usd"), figures("Per used hour", "used_usd_per_s"),
         figures("Per available hour", "available_usd_per_s"), figures("Share used", "used_share"),
+        figures("Work carried", "carried_share", "cost of the work is a year's cost over this"),
         figures("Money up front", "capex_usd"), figures("Accelerators", "accelerators"), Column("Unknown", "unknown"),
     )  # fmt: skip
     return Table(id="sums-table", caption="What each candidate costs", columns=columns,
@@ -62,10 +63,11 @@ def _sums(decision: Decision) -> Table:
 def _sum_row(c: Judged) -> tuple[Cell, ...]:
     w, missing = c.worth, words(", ".join(c.unknown))
     if w is None:
-        return (Cell(c.name), *(Cell("unknown", tone="quiet") for _ in range(6)), missing)
+        return (Cell(c.name), *(Cell("unknown", tone="quiet") for _ in range(7)), missing)
     return (
         Cell(c.name), cell(w.year_usd, "usd"), cell(w.used_usd_per_s, "usd_per_s"),
-        cell(w.available_usd_per_s, "usd_per_s"), cell(w.used_share, "share"), cell(w.capex_usd, "usd"),
+        Cell("—") if c.elastic else cell(w.available_usd_per_s, "usd_per_s"), cell(w.used_share, "share"),
+        cell(w.carried_share, "share"), cell(w.capex_usd, "usd"),
         Cell(f"{w.accelerators:,}", sort=w.accelerators), missing,
     )  # fmt: skip
 
@@ -166,11 +168,21 @@ def _pairs(id: str, caption: str, pairs: Sequence[tuple[Judged, Against]]) -> Ta
         figures("Break-even at used share", "breakeven_utilization"),
     )  # fmt: skip
     rows_ = tuple(
-        (Cell(c.name), Cell(a.other), cell(a.npv_usd, "usd"), _payback(a.payback_months),
-         plain(a.cheaper_share, "share"), plain(a.breakeven_utilization, "share", absent="at none"))
+        (Cell(c.name), Cell(a.other), cell(a.npv_usd, "usd"), _payback(a.payback_months) if _invests(c) else Cell("—"),
+         plain(a.cheaper_share, "share"), plain(a.breakeven_utilization, "share", absent=_absent(c, a)))
         for c, a in pairs
     )  # fmt: skip
     return Table(id=id, caption=caption, columns=columns, rows=rows_, filtered="candidate")
+
+
+def _absent(c: Judged, a: Against) -> str:
+    """What is said where no use breaks even: it can only where one is paid for all day and the other by the hour."""
+    return "at none" if a.hourly and not c.elastic else "—"
+
+
+def _invests(c: Judged) -> bool:
+    """Whether money is paid first that has to come back."""
+    return c.via != "rent"
 
 
 def _payback(month: int | None) -> Cell:

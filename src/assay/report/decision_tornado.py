@@ -26,29 +26,32 @@ def tornado(c: Judged) -> Figure | None:
     """Each input at both ends of its range, all others at their usual value."""
     w = c.worth
     swings = [s for s in w.tornado if real(s.at_low, s.at_high)] if w is not None else []
-    if w is None or not swings or not real(w.used_usd_per_s.mean):
+    if w is None or not swings:
+        return None
+    middle = w.used_usd_per_s.mean if w.moved_usual is None else w.moved_usual
+    if not real(middle):
         return None
     shown = [s for s in swings[:TOP] if s.size >= LEAST * swings[0].size]
-    told = axis([], "usd_per_s")
-    usual = w.used_usd_per_s.mean / told.factor
-    data = [end for swing in shown for end in _swing(swing, usual, told.factor)]
+    told = axis([v for s in shown for v in (s.at_low, s.at_high)], w.moved_unit)
+    usual = middle / told.factor
+    data = [end for swing in shown for end in _swing(swing, usual, told.factor, w.moved_unit)]
     notes = {clean(s.name): _range(s) for s in shown}
     ends = [usual, *(d["end"] for d in data)]
     room = max(max(ends) - min(ends), 0.01 * abs(usual), 1e-9) * 0.14  # for the figures at the ends
 
     def build(layout: Layout) -> Spec:
         side = room * (1.6 if layout.narrow else 1.0)
-        x = linear("US dollars per used accelerator-hour", min(ends) - side, max(ends) + side, told.expression)
+        x = linear(_axis_title(w, told.symbol), min(ends) - side, max(ends) + side, told.expression)
         place = {"x": at("start"), "x2": at("end"), "color": raw("fill"), "description": TIP}
         line = layer("rule", [{"at": usual}], {"x": at("at"), "color": fixed("ink")}, strokeWidth=1.25)
         texts = [_ends(data, side) for side in ("left", "right")]
         return rows(layout, notes, x, [layer("bar", data, place), *texts], over=[line])
 
-    middle = f"all inputs at their usual value: {said(w.used_usd_per_s.mean, 'usd_per_s')}"
+    held = f"all inputs at their usual value: {said(middle, w.moved_unit)}"
     keys = [Key("input at its low end", "compute-1"), Key("input at its high end", "network-2"),
-            Key(middle, "ink", "dash")]  # fmt: skip
+            Key(held, "ink", "dash")]  # fmt: skip
     alt = "; ".join(d["tip"] for d in data[:8])
-    title = f"What moves the cost per used hour of {name(c)}"
+    title = f"What moves the figure of {name(c)}, {w.moved}"
     return Figure(
         chart("tornado", title, alt, build, keys=keys, caption=_caption(w, len(swings) - len(shown))), _tornado_table(w)
     )
@@ -59,15 +62,20 @@ def _caption(w: Worth, more: int) -> str:
     return " ".join(filter(None, (w.explained, left)))
 
 
-def _swing(s: Swing, usual: float, factor: float) -> list[Spec]:
+def _axis_title(w: Worth, symbol: str) -> str:
+    money = w.moved_unit.startswith("usd")
+    return f"{'US dollars ' if money else ''}{w.moved}" + (f" ({symbol})" if symbol and not money else "")
+
+
+def _swing(s: Swing, usual: float, factor: float, of: str) -> list[Spec]:
     unit, found = shared(s.unit, s.low, s.high), []
     for which, value, figure, token in (
         ("low", s.low, s.at_low, "compute-1"),
         ("high", s.high, s.at_high, "network-2"),
     ):
         end = figure / factor
-        tip = f"{clean(s.name)} at its {which} end, {said(value, unit)}: {said(figure, 'usd_per_s')}"
-        look = {"fill": LIGHT[token], "tip": tip, "text": said(figure, "usd_per_s").replace("/h", "")}
+        tip = f"{clean(s.name)} at its {which} end, {said(value, unit)}: {said(figure, of)}"
+        look = {"fill": LIGHT[token], "tip": tip, "text": said(figure, of).replace("/h", "")}
         side = "left" if end < usual else "right"
         found.append({"row": clean(s.name), "start": usual, "end": end, "side": side, **look})
     return found
@@ -84,15 +92,16 @@ def _range(s: Swing) -> str:
 
 
 def _tornado_table(w: Worth) -> Table:
-    columns = (Column("Input", "input"), figures("Low end", "low"), figures("Cost there", "at_low_usd_per_s"),
-               figures("High end", "high"), figures("Cost there", "at_high_usd_per_s"),
-               figures("It moves by", "size_usd_per_s"))  # fmt: skip
+    of = w.moved_unit
+    columns = (Column("Input", "input"), figures("Low end", "low"), figures("Figure there", f"at_low_{of}"),
+               figures("High end", "high"), figures("Figure there", f"at_high_{of}"),
+               figures("It moves by", f"size_{of}"))  # fmt: skip
     rows_ = []
     for s in w.tornado:
         unit = shared(s.unit, s.low, s.high)
-        rows_.append((Cell(s.name), plain(s.low, unit), plain(s.at_low, "usd_per_s"), plain(s.high, unit),
-                      plain(s.at_high, "usd_per_s"), plain(s.size, "usd_per_s")))  # fmt: skip
-    return Table(id="tornado-table", caption=f"What moves the cost per used hour of {w.candidate}", columns=columns,
+        rows_.append((Cell(s.name), plain(s.low, unit), plain(s.at_low, of), plain(s.high, unit),
+                      plain(s.at_high, of), plain(s.size, of)))  # fmt: skip
+    return Table(id="tornado-table", caption=f"What moves the figure of {w.candidate}, {w.moved}", columns=columns,
                  rows=tuple(rows_))  # fmt: skip
 
 

@@ -7,10 +7,12 @@ content: what two people add on the same day has two names. Files that are not k
 
 from __future__ import annotations
 
+import csv as csv_module
 import hashlib
+import io
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,10 +77,11 @@ def add_run(folder: Path, run: Path, added: Added, *, link: bool = False) -> Pat
     return keep(folder / ADDED / f"{added.at[:10]}-{added.id[:8]}-{_hash(text)}.json", text)
 
 
-def add_answers(folder: Path, candidate: str, csv: Path, at: str) -> Path:
-    """Take in what a vendor answered: a CSV with the columns `id` and `answer`."""
-    read_csv(csv, ("id", "answer"))
-    text = read_text(csv)
+def add_answers(folder: Path, candidate: str, csv: Path, at: str, *, only: bool = False) -> Path:
+    """Take in what a vendor answered: a CSV with the columns `id` and `answer`; `only` its rows of this candidate."""
+    rows = read_csv(csv, ("id", "answer"))
+    kept = [row for row in rows if row["answer"] and (not only or row.get("candidate") == candidate)]
+    text = _csv_text([{"id": row["id"], "answer": row["answer"]} for row in kept])
     return keep(folder / ANSWERS / f"{safe(candidate)}-{at[:10]}-{_hash(text)}.csv", text)
 
 
@@ -167,6 +170,14 @@ def _copy(run: Path, target: Path) -> None:
 
 def _text(told: object) -> str:
     return json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _csv_text(rows: Sequence[Mapping[str, str]]) -> str:
+    text = io.StringIO()
+    writer = csv_module.DictWriter(text, ("id", "answer"), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def _hash(text: str) -> str:

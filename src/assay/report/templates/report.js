@@ -68,7 +68,7 @@
         kept += fits;
         row.classList.toggle("more", fits && !state.open && kept > FOLD);
       }
-      count.textContent = kept === body.rows.length ? `${kept} rows` : `${kept} of ${body.rows.length} rows`;
+      count.textContent = `${kept === body.rows.length ? kept : `${kept} of ${body.rows.length}`} row${body.rows.length === 1 ? "" : "s"}`;
       more.hidden = kept <= FOLD;
       more.textContent = state.open ? `Show the first ${FOLD}` : `Show all ${kept}`;
     };
