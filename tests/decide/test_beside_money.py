@@ -24,7 +24,8 @@ def test_the_rows_of_focus_are_the_bill_of_a_month() -> None:
     year = sum(one.worth.year_usd.mean for one in MADE.candidates if one.worth)
     assert total(found) == pytest.approx(year / 12, abs=0.01 * len(found))
     assert {row["BillingCurrency"] for row in found} == {"USD"}
-    assert {row["ChargePeriodStart"] for row in found} == {"2026-11-01T00:00:00Z"}
+    starts = {row["ResourceId"]: row["ChargePeriodStart"] for row in found}
+    assert starts == {"buy": "2027-02-01T00:00:00Z", "rent": "2027-01-01T00:00:00Z"}  # ordered when the pilot ends
     rented = next(row for row in found if row["ChargeDescription"] == "rent")
     assert rented["PricingCategory"] == "Standard"
     assert rented["ConsumedUnit"] == "accelerator-hours"

@@ -26,6 +26,8 @@ from assay.result import Evidence, Value
 from assay.siting import Fit
 from assay.worth import Against, Worth
 
+_MOST, _FEWEST = 3_000_000, 5_000  # draws of all candidates together, and of each
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appraised:
@@ -47,6 +49,7 @@ def appraise(told: Asked, *, n: int, seed: int) -> Appraised:
         for c in told.pilot.candidates
     )  # fmt: skip
     ones = {one.name: priced(one.case, table, _evidence(one)) for one in stood if one.case is not None}
+    n = min(n, max(_FEWEST, _MOST // max(1, len(ones))))
     drawn = simulate([one.case for one in ones.values()], table.stated, FIGURES, n=n, seed=seed)
     against = beside(list(ones.values()), table, drawn)
     owned = frozenset(c.name for c in told.pilot.candidates if c.via == "own")
@@ -115,7 +118,7 @@ def _constraints(
         one.standing, told.pilot.workloads, told.pilot.needs, ordered=ordered, needed_by=needed,
         base=known.base if known is not None else None,
         without_ramp=_without_ramp(known, table) if known is not None else None,
-        carbon_kg=fit.carbon_kg if fit is not None else None, refused=dict(one.rated.refused),
+        carbon_kg=fit.carbon_kg if fit is not None else None, refused=dict(one.rated.refused), unplaced=one.unplaced,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _MOST = 6  # steps that are named
 _LEAST = 0.002  # of the leader's cost over the years: what knowing must save to be named
+_DRAWS, _RIVALS = 20_000, 8  # that a value is taken from: who is far behind changes no choice
 _TRIED_H = 1.0  # of the work itself on a whole cluster: long enough for its speed
 
 
@@ -84,9 +85,9 @@ def _value(pilot: Pilot, leading: Sequence[Case], drawn: Drawn, key: str) -> flo
     """What knowing a number saves over the years; None where that is next to nothing."""
     if len(leading) < 2 or key not in drawn.inputs:
         return None
-    costs = [drawn.figures[case.name]["work_usd"] for case in leading]
+    costs = [drawn.figures[case.name]["work_usd"][:_DRAWS] for case in leading[:_RIVALS]]
     years = pilot.demand.horizon_s / YEAR_S
-    value = years * value_of_knowing(costs, [drawn.inputs[key]])
+    value = years * value_of_knowing(costs, [drawn.inputs[key][:_DRAWS]])
     return value if value > _LEAST * years * float(costs[0].mean()) else None
 
 

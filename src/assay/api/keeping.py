@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,13 +40,26 @@ def last(source: Path | str) -> Past | None:
     return None
 
 
+def unread(source: Path | str) -> tuple[str, ...]:
+    """Kept decisions that cannot be read, and why."""
+    told = []
+    for path in pilots.kept(path_of(source).parent).decisions:
+        try:
+            _past(path)
+        except InputError as error:
+            told.append(str(error))
+    return tuple(told)
+
+
 def changed(source: Path | str, decision: Decision) -> tuple[str, ...]:
     """What is otherwise than in the latest decision that was kept; empty where nothing is, or nothing was kept."""
     then = last(source)
     return () if then is None else changes(then, past(decision, decision.units), decision.unit)
 
 
-def again(path: Path, *, folder: Path | None = None) -> tuple[Past, Decision, tuple[str, ...]]:
+def again(
+    path: Path, *, folder: Path | None = None, folders: Sequence[Path] = ()
+) -> tuple[Past, Decision, tuple[str, ...]]:  # fmt: skip
     """Make a kept decision again from the pilot's file as it was, with today's catalog and formulas, and the runs of
     its folder; what was decided then, what comes out now, and what differs.
     """
@@ -55,13 +69,13 @@ def again(path: Path, *, folder: Path | None = None) -> tuple[Past, Decision, tu
         raise InputError(
             "the pilot's file was not kept with it", where=str(path), hint="decide anew: assay pilot decide"
         )
-    home = folder or path.parent.parent
-    draft = home / f".again-{path.stem[-8:]}.toml"
-    try:
-        draft.write_text(text, encoding="utf-8")
-        now = decide(draft, today=then.made[:10], n=then.draws or DRAWS, seed=then.seed)
-    finally:
-        draft.unlink(missing_ok=True)
+    if not (then.seed >= 0 and (then.draws == 0 or 1000 <= then.draws <= 10_000_000)):
+        raise InputError("its seed or its draws are no numbers of a decision", where=str(path), hint="was it edited?")
+    home = folder or path.resolve().parent.parent
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=home, prefix=".again-", suffix=".toml") as draft:
+        draft.write(text)
+        draft.flush()
+        now = decide(draft.name, today=then.made[:10], folders=folders, n=then.draws or DRAWS, seed=then.seed)
     return then, now, changes(then, past(now, now.units), now.unit)
 
 

@@ -33,20 +33,21 @@ _USABLE = 0.5  # typical error above which a calibration says nothing of the mac
 
 def report(
     paths: Sequence[Path | str] | Path | str | Decision, out: Path | str, *, tell: Callable[[str], None] | None = None,
-    tables: Path | str | None = None,
+    tables: Path | str | None = None, folders: Sequence[Path] = (),
 ) -> Path:  # fmt: skip
     """One self-contained HTML file: a decision or the pilot it is made of, one run, or several put together.
 
     Of a folder of runs those that cannot be read are skipped, and `tell` hears of them; a run that was named must do.
     With `tables` every table of a decision is written there as CSV, too.
     """
+    _html(out)
     if isinstance(paths, Decision):
         return report_decision(paths, out, tables=tables)
     paths = [paths] if isinstance(paths, (str, Path)) else paths
     if len(paths) == 1 and _is_pilot(paths[0]):
         from assay.api.deciding import decide
 
-        return report_decision(decide(paths[0]), out, tables=tables)
+        return report_decision(decide(paths[0], folders=folders), out, tables=tables)
     if tables is not None:
         raise InputError("tables are written of a pilot", where=str(tables), hint="a run's samples are Parquet already")
     read = [found for path in paths for found in _read(path, tell or (lambda _: None))]
@@ -70,12 +71,19 @@ def report(
 
 def report_decision(decision: Decision, out: Path | str, *, tables: Path | str | None = None) -> Path:
     """The pages of a decision as one HTML file, and every table as CSV where a folder for them is named."""
+    _html(out)
     write_text(Path(out), render_decision(decision, created=now()))
     for table in decision_tables(decision) if tables is not None else ():
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(table_rows(table))
         write_text(Path(str(tables)) / f"{table.id}.csv", text.getvalue())
     return Path(out)
+
+
+def _html(out: Path | str) -> None:
+    """A report is written over another one at most, and over no file of a pilot or of a run."""
+    if Path(out).suffix not in (".html", ".htm"):
+        raise InputError("a report is HTML", where=str(out), hint="name a file that ends in .html")
 
 
 def _is_pilot(path: Path | str) -> bool:

@@ -32,6 +32,7 @@ class Stood:
     rated: Rated
     unknown: tuple[str, ...]
     case: Case | None
+    unplaced: str = ""  # why its site could not be looked at
     notes: tuple[str, ...] = ()
 
     @property
@@ -47,7 +48,7 @@ def stand(
     """Look a candidate up, rate it, size it for the work, place it at its site, and state what it costs."""
     system = system_of(candidate, folders)
     site = pilot.site(candidate.site)
-    price, notes = price_of(candidate, system), list[str]()
+    price, unplaced = price_of(candidate, system), ""
     found = rated(pilot, candidate, system, measured, beside, folders)
     region = _region(site)
     plant = site.plant_usd_per_w if site is not None else None
@@ -63,11 +64,18 @@ def stand(
     try:
         fit = _fit(standing, pilot, economics, region, beside)
     except InputError as error:
-        fit = None
-        notes.append(str(error))
+        fit, unplaced = None, str(error)
     standing = replace(standing, fit=fit, pue=_pue(standing, fit))
     case = None if unknown or found.refused else case_of(standing, pilot.workloads, pilot.demand, economics, table)
-    return Stood(standing=standing, rated=found, unknown=unknown, case=case, notes=(*found.notes, *notes))
+    told = (*found.notes, *([unplaced] if unplaced else []))
+    return Stood(
+        standing=standing,
+        rated=found,
+        unknown=unknown,
+        case=case,
+        unplaced=unplaced,
+        notes=told,
+    )
 
 
 def system_of(candidate: Candidate, folders: Sequence[Path] = ()) -> System | None:

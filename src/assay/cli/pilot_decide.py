@@ -45,18 +45,20 @@ def decide(
     from assay.cli.pilot import today
 
     if again is not None:
-        return _again(again, fmt, out)
+        return _again(again, fmt, out, [Path(folder) for folder in folders])
     rooms = [Path(folder) for folder in folders]
     made = deciding.decide(path, today=today(), folders=rooms, n=draws)
     before = keeping.changed(path, made)
     _print(made, fmt)
     _remarks(made, path)
+    for line in keeping.unread(path):
+        say(f"Warning: not read: {line}")
     for line in before:
         say(f"Since the last decision: {line}")
     if not no_keep:
         say(f"Kept: {keeping.keep(path, made)}")
     if focus is not None:
-        _focus(made, path, focus)
+        _focus(made, path, focus, rooms)
     if out is not None:
         from assay.api.reporting import report_decision
 
@@ -127,11 +129,11 @@ def steps(found: Sequence[Measurement], path: str) -> None:
             f"{f':  {here(one.command, path)}' if one.command else ''}")  # fmt: skip
 
 
-def _again(path: Path, fmt: str, out: Path | None) -> None:
+def _again(path: Path, fmt: str, out: Path | None, folders: Sequence[Path]) -> None:
     from assay.api import keeping
     from assay.api.reporting import report_decision
 
-    then, made, differs = keeping.again(path)
+    then, made, differs = keeping.again(path, folders=folders)
     _print(made, fmt)
     say(f"Then ({then.made[:10]}, {then.tool}): {then.verdict}")
     for line in differs:
@@ -142,13 +144,16 @@ def _again(path: Path, fmt: str, out: Path | None) -> None:
         say(f"Report: {report_decision(made, out)}")
 
 
-def _focus(made: Decision, path: str, out: Path) -> None:
+def _focus(made: Decision, path: str, out: Path, folders: Sequence[Path]) -> None:
     from assay.api.piloting import pilot as read
     from assay.cli.output import as_csv
     from assay.decide.focus import rows as focus_rows
+    from assay.errors import InputError
     from assay.files import write_text
 
-    told = read(path)
+    if out.suffix != ".csv":
+        raise InputError("the bills are written as CSV", where=str(out), hint="name a file that ends in .csv")
+    told = read(path, folders)
     regions = {site.name: site.region for site in told.sites}
     terms = {c.name: c.term if c.via == "rent" else c.via for c in told.candidates}
     write_text(out, as_csv(list(focus_rows(made, regions, terms))))

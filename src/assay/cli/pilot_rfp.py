@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from assay.cli.output import emit, format_option, say
+
+if TYPE_CHECKING:
+    from assay.pilot import Pilot
 
 
 @click.command()
@@ -41,20 +46,44 @@ def rfp(path: str, candidate: str, compare: bool, only_open: bool, fmt: str) -> 
         if only_open:
             rows = [row for row in rows if not row["answer"] and not row["measured"]]
     if fmt == "md" and not compare:
-        click.echo(_document(rows, told.name))
+        click.echo(_document(rows, told))
         return
-    emit(rows, fmt, title=f"Questions of {told.name}")
+    emit(_short(rows) if fmt == "table" and not compare else rows, fmt, title=f"Questions of {told.name}")
     if not compare:
         say("Next: --format csv > questions.csv, have it filled, then: assay pilot add questions.csv --candidate NAME")
 
 
-def _document(rows: list[dict[str, str]], name: str) -> str:
+def _short(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """A line a question: what a terminal has room for."""
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        line = found.setdefault(
+            row["id"], {key: row[key] for key in ("id", "topic", "question", "weight")} | {"open for": ""}
+        )
+        if not row["answer"] and not row["measured"]:
+            line["open for"] = ", ".join(filter(None, (line["open for"], row["candidate"])))
+    return list(found.values())
+
+
+def _document(rows: list[dict[str, str]], told: Pilot) -> str:
     """The questions as a document, topic by topic; each once, whoever it is for."""
-    lines = [f"# Questions: {name}", ""]
+    lines = [f"# Request for proposal: {told.name}", "", *_about(told), ""]
     for topic in dict.fromkeys(row["topic"] for row in rows):
         lines += [f"## {topic[:1].upper()}{topic[1:]}", ""]
-        told = {row["id"]: row for row in rows if row["topic"] == topic}
-        for key, row in told.items():
+        asked = {row["id"]: row for row in rows if row["topic"] == topic}
+        for key, row in asked.items():
             unit = f" Answer in {row['unit']}." if row["unit"] else ""
             lines += [f"- **{row['question']}**{unit} ({key})", f"  *{row['why']}*", ""]
     return "\n".join(lines).rstrip()
+
+
+def _about(told: Pilot) -> list[str]:
+    """What the machines are for, so that a vendor knows what is asked."""
+    lines = [told.question, "", "The work:", ""]
+    for work in told.workloads:
+        often = f", {work.jobs_per_year.value:g} times a year" if work.jobs_per_year is not None else ""
+        model = f" of {work.model}" if work.model else ""
+        lines.append(f"- {work.name}: {work.task}{model} in {work.precision}{often}; {work.framework}")
+    if told.demand.needed_by:
+        lines += ["", f"Needed by {told.demand.needed_by}."]
+    return lines

@@ -17,7 +17,9 @@ from assay.cli.output import say
 )  # fmt: skip
 @click.option("--csv", "tables", metavar="DIR", type=click.Path(path_type=Path),
               help="Of a pilot: every table as CSV, too.")  # fmt: skip
-def report(paths: tuple[Path, ...], out: Path, tables: Path | None) -> None:
+@click.option("--catalog", "folders", multiple=True, type=click.Path(path_type=Path),
+              help="Of a pilot: a folder of your own systems; may be repeated.")  # fmt: skip
+def report(paths: tuple[Path, ...], out: Path, tables: Path | None, folders: tuple[Path, ...]) -> None:
     """One self-contained HTML file from runs, or from a pilot.
 
     PATH is a pilot.toml or its folder, a run (a folder under ./runs, or its id), or a folder that holds runs; of those
@@ -27,6 +29,6 @@ def report(paths: tuple[Path, ...], out: Path, tables: Path | None) -> None:
     from assay import api
     from assay.units import show
 
-    written = api.report(paths, out, tell=say, tables=tables)
+    written = api.report(paths, out, tell=say, tables=tables, folders=folders)
     click.echo(f"{written}  {show(written.stat().st_size, 'bytes')}")
     say(f"Next: open {written} in a browser, or send it: nothing outside the file is needed.")

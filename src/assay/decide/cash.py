@@ -94,14 +94,19 @@ def _rent_by_month(case: Case, x: Mapping[str, Amount], month: Array) -> Amount:
     return (asked * accelerators * used * (1 - decay) ** agreed + egress) * MONTH_S
 
 
-def npv_usd(instead: Flows, other: Flows, r: Amount) -> Amount:
-    """What is gained today by paying one row of money instead of another: Σ (other − instead) / (1+r)^(month/12)."""
+def present_usd(found: Flows, r: Amount) -> Amount:
+    """What all that is paid is worth on the first day: Σ net / (1+r)^(month/12)."""
     import numpy as np
 
-    saved = other.net_usd - instead.net_usd
-    years = np.arange(saved.shape[0]).reshape(-1, *(1 for _ in saved.shape[1:])) / 12
-    found = np.sum(saved * (1 + np.asarray(r)) ** -years, axis=0)
-    return found if found.ndim else float(found)
+    net = found.net_usd
+    years = np.arange(net.shape[0]).reshape(-1, *(1 for _ in net.shape[1:])) / 12
+    worth = np.sum(net * (1 + np.asarray(r)) ** -years, axis=0)
+    return worth if worth.ndim else float(worth)
+
+
+def npv_usd(instead: Flows, other: Flows, r: Amount) -> Amount:
+    """What is gained today by paying one row of money instead of another."""
+    return present_usd(other, r) - present_usd(instead, r)
 
 
 def payback_months(instead: Flows, other: Flows) -> int | None:

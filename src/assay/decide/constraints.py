@@ -23,11 +23,11 @@ _ENOUGH = 0.98  # of the wanted work, the ramp left out: what is short by less i
 def constraints(
     standing: Standing, works: Sequence[Work], needs: Needs, *, ordered: date, needed_by: date | None,
     base: Outcome | None = None, without_ramp: float | None = None, carbon_kg: Value | None = None,
-    refused: dict[str, str] | None = None,
+    refused: dict[str, str] | None = None, unplaced: str = "",
 ) -> tuple[Ruling, ...]:  # fmt: skip
     """Every constraint that was asked for, each with its proof and one sentence that shows it."""
     return (
-        *_place(standing, needs), *_delivery(standing, ordered, needed_by), *_facility(standing.fit),
+        *_place(standing, needs), *_delivery(standing, ordered, needed_by), *_facility(standing.fit, unplaced),
         *_memory(standing, needs, refused or {}), *_software(standing, works, needs),
         *_speed(standing.rates, works, base), *_size(without_ramp), *_limits(needs, base, carbon_kg),
     )  # fmt: skip
@@ -87,7 +87,10 @@ def _delivery(standing: Standing, ordered: date, needed_by: date | None) -> Iter
     )
 
 
-def _facility(fit: Fit | None) -> Iterator[Ruling]:
+def _facility(fit: Fit | None, unplaced: str) -> Iterator[Ruling]:
+    """`unplaced` says why a site that is ours to fill could not be looked at."""
+    if fit is None and unplaced:
+        yield Ruling(name="facility", proof="not proven", text=f"{unplaced[:1].upper()}{unplaced[1:].rstrip('.')}.")
     if fit is None or not (fit.limits or fit.racks):  # a cloud's building is its own to fill
         return
     binding = fit.binding

@@ -1,7 +1,8 @@
 """The bill in the columns of FOCUS, so that it can be loaded beside cloud bills.
 
 Column names are those of the FinOps Open Cost and Usage Specification, version 1.2. What machines of one's own cost is
-written as a provider of its own; costs are of one month of a mean year.
+written as a provider of its own. Costs are those of a month of a mean year of the horizon, dated into the first month
+in which the candidate is there: what rents fall and work grows by is averaged (`Tags` says so).
 """
 
 from __future__ import annotations
@@ -26,11 +27,16 @@ _MONTH_H = 365.25 / 12 * 24
 
 def rows(decision: Decision, sites: Mapping[str, str], terms: Mapping[str, str]) -> Iterator[dict[str, object]]:
     """One row a candidate and line of its bill; `sites` gives regions by site, `terms` the way each is paid for."""
-    start = date.fromisoformat(decision.made[:10]).replace(day=1)
-    end = (start.replace(day=28) + timedelta(days=7)).replace(day=1)
     for one in decision.candidates:
+        period = _first_month(one.delivered or decision.made)
         for line in one.worth.lines if one.worth else ():
-            yield _row(decision, one, line, (start, end), sites.get(one.site, ""), terms.get(one.name, ""))
+            yield _row(decision, one, line, period, sites.get(one.site, ""), terms.get(one.name, ""))
+
+
+def _first_month(day: str) -> tuple[date, date]:
+    """The month in which a candidate is there, and the next."""
+    start = date.fromisoformat(day[:10]).replace(day=1)
+    return start, (start.replace(day=28) + timedelta(days=7)).replace(day=1)
 
 
 def _row(
@@ -54,7 +60,7 @@ def _row(
         "ConsumedQuantity": round(hours, 1) if line.name in ("rent", "servers") else None,
         "ConsumedUnit": "accelerator-hours" if line.name in ("rent", "servers") else None, "RegionId": region or None,
         "ResourceId": one.name, "ResourceName": f"{one.accelerators} accelerators of {one.system}",
-        "SubAccountId": decision.pilot, "Tags": f'{{"candidate": "{one.name}", "line": "{line.name}"}}',
+        "SubAccountId": decision.pilot, "Tags": f'{{"candidate": "{one.name}", "line": "{line.name}", "basis": "mean month of the horizon"}}',
     }  # fmt: skip
     return {name: told[name] for name in COLUMNS}
 

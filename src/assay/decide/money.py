@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     Amount: TypeAlias = float | np.ndarray[Any, np.dtype[np.float64]]
 
 YEAR_S = 365.25 * 86400.0
+_DAY_YEARS = 1 / 365.25
 MONTH_S = YEAR_S / 12
 
 
@@ -60,7 +61,7 @@ def mean_falling(decay: Amount, years: float, fixed_years: float = 0.0) -> Amoun
     import numpy as np
 
     keep = np.clip(1 - np.asarray(decay), 1e-3, None)
-    if fixed_years > 0:
+    if fixed_years > _DAY_YEARS:  # what is agreed anew each day falls as the market does
         starts = np.arange(0.0, years, fixed_years)
         ends = np.minimum(starts + fixed_years, years)
         found = sum(keep**start * (end - start) for start, end in zip(starts, ends, strict=True)) / years

@@ -17,7 +17,7 @@ class Past:
     made: str
     answer: str
     verdict: str
-    ranks: Mapping[str, int] = field(default_factory=dict)  # candidate -> its rank
+    leader: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)  # … its score, in the objective's unit
     stated: Mapping[str, float] = field(default_factory=dict)  # key -> its usual value
     units: Mapping[str, str] = field(default_factory=dict)
@@ -32,7 +32,7 @@ def past(decision: Decision, units: Mapping[str, str]) -> Past:
     ranked = {c.name: c for c in decision.candidates if c.rank is not None and c.score is not None}
     return Past(
         made=decision.made, answer=decision.answer, verdict=decision.verdict,
-        ranks={name: c.rank for name, c in ranked.items() if c.rank is not None},
+        leader=next(iter(ranked), ""),
         scores={name: c.score.mean for name, c in ranked.items() if c.score is not None},
         stated={key: stated.value for key, stated in decision.assumptions.items()}, units=dict(units),
         inputs=dict(decision.inputs), draws=decision.draws, seed=decision.seed, tool=decision.tool,
@@ -47,9 +47,8 @@ def changes(then: Past, now: Past, unit: str) -> tuple[str, ...]:
 def _answer(then: Past, now: Past) -> Iterator[str]:
     if then.answer != now.answer:
         yield f'The answer was "{then.answer}" on {then.made[:10]} and is "{now.answer}" now.'
-    first = [next((name for name, rank in one.ranks.items() if rank == 1), None) for one in (then, now)]
-    if first[0] != first[1]:
-        yield f"{first[0] or 'Nobody'} led then; {first[1] or 'nobody'} leads now."
+    if then.leader != now.leader:
+        yield f"{then.leader or 'Nobody'} led then; {now.leader or 'nobody'} leads now."
 
 
 def _candidates(then: Past, now: Past, unit: str) -> Iterator[str]:
@@ -58,7 +57,8 @@ def _candidates(then: Past, now: Past, unit: str) -> Iterator[str]:
         if was is None or is_ is None:
             yield f"{name} {'has a figure now' if was is None else 'has no figure any more'}."
         elif abs(is_ - was) > 1e-6 * max(abs(was), abs(is_)):
-            yield f"{name} came to {show(was, unit)} and comes to {show(is_, unit)} ({100 * (is_ / was - 1):+.1f} %)."
+            by = f" ({100 * (is_ / was - 1):+.1f} %)" if was else ""
+            yield f"{name} came to {show(was, unit)} and comes to {show(is_, unit)}{by}."
 
 
 def _stated(then: Past, now: Past) -> Iterator[str]:

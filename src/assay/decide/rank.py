@@ -54,7 +54,7 @@ def pareto(points: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
 
 def answer(candidates: Sequence[Judged], found: Order, elastic: frozenset[str]) -> Answer:
     """What to do: nothing is chosen that is not proven, and nothing is bought that ties with what can be given back."""
-    if all(one.ruled_out for one in candidates):
+    if candidates and all(one.ruled_out for one in candidates):
         return "nothing fits"
     leader = next((one for one in candidates if found.names and one.name == found.names[0]), None)
     if leader is None or open_(leader) or any(one.unknown for one in candidates if not one.ruled_out):

@@ -20,6 +20,8 @@ from assay.result import Value
 from assay.siting import Fit
 from assay.units import suffix
 
+_LEAST = 0.01  # of a speed or a demand: an interval that reaches 0 says that little is known, not that nothing works
+
 
 @dataclass(slots=True)
 class Table:
@@ -89,7 +91,7 @@ def asked(offers: Sequence[Offer], via: str, term: str) -> tuple[Assumption | No
 
 def of_value(value: Value, source: str = "") -> Assumption:
     """A figure with its interval, as a stated number."""
-    low, high = min(value.low, value.mean), max(value.high, value.mean)
+    low, high = min(max(value.low, _LEAST * value.mean), value.mean), max(value.high, value.mean)
     return Assumption(value=value.mean, low=low, high=high, source=source)
 
 
@@ -101,8 +103,9 @@ def wanted_of(work: Work) -> Assumption | None:
     if job is None or often is None:
         return None
     wanted = product(job, often, exactly(1 / YEAR_S))
-    return Assumption(value=wanted.mean, low=max(wanted.low, 0.0), high=wanted.high, source=often.source or job.source,
-                      date=often.date)  # fmt: skip
+    low = max(wanted.low, _LEAST * wanted.mean)
+    source = often.source or job.source
+    return Assumption(value=wanted.mean, low=low, high=wanted.high, source=source, date=often.date)
 
 
 def from_economics(names: Mapping[str, str], economics: Economics, table: Table, of: str) -> dict[str, str]:

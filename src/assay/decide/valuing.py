@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.assumption import Assumption
 from assay.decide.case import Case, Load, Outcome, outcome
-from assay.decide.cash import Flows, by_month, flows, npv_usd, payback_months
+from assay.decide.cash import Flows, by_month, flows, payback_months, present_usd
 from assay.decide.cost import available_usd_per_s, kind_of, lines, used_usd_per_s
 from assay.decide.draws import cheaper_share, importance, usual, value_of
 from assay.decide.simulate import Drawn
@@ -128,8 +128,11 @@ def beside(ones: Sequence[Priced], table: Table, drawn: Drawn) -> dict[str, tupl
 
     x, many = usual(table.stated), _few(table.stated, drawn)
     base = {one.case.name: _for_all_work(one.case, x) for one in ones}
-    wide = {one.case.name: _for_all_work(one.case, many) for one in ones}
-    r = {"base": x.get("cost of capital", 0.0), "wide": many.get("cost of capital", 0.0)}
+    now = {name: present_usd(money, x.get("cost of capital", 0.0)) for name, money in base.items()}
+    wide = {
+        one.case.name: np.asarray(present_usd(_for_all_work(one.case, many), many.get("cost of capital", 0.0)))
+        for one in ones
+    }
     found: dict[str, tuple[Against, ...]] = {}
     for one in ones:
         rows = []
@@ -137,8 +140,7 @@ def beside(ones: Sequence[Priced], table: Table, drawn: Drawn) -> dict[str, tupl
             if other is one:
                 continue
             a, b = one.case.name, other.case.name
-            npv = float(npv_usd(base[a], base[b], r["base"]))
-            spread = np.asarray(npv_usd(wide[a], wide[b], r["wide"]))
+            npv, spread = float(now[b] - now[a]), wide[b] - wide[a]
             rows.append(
                 Against(
                     other=b, npv_usd=value_of(npv, spread, one.evidence),

@@ -24,11 +24,11 @@ def verdict(answer: Answer, candidates: Sequence[Judged], found: Order, objectiv
     """The first line of everything: what to do, with its figure."""
     by_name = {one.name: one for one in candidates}
     leader = by_name.get(found.names[0]) if found.names else None
-    if answer == "nothing fits" or (leader is None and all(one.ruled_out for one in candidates)):
+    if answer == "nothing fits":
         reasons = dict.fromkeys(one.ruled_out[0].name for one in candidates if one.ruled_out)
         return f"None of the {len(candidates)} candidates will do: {_and(list(reasons)[:3])} rule them out."
     if leader is None:
-        return "Pilot first: no candidate's figure is known yet."
+        return "Pilot first: " + ("no candidate's figure is known yet." if candidates else "there is no candidate yet.")
     said = f"{told(leader, objective)}"
     if answer == "choose":
         return f"Choose {leader.name}: {said}{_ahead(leader, found, by_name)}."
