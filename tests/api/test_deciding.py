@@ -180,3 +180,82 @@ def test_knowing_what_decides_is_named_with_its_worth() -> None:
     asked = [step for step in decide(open_).next if not step.candidate]
     assert asked
     assert all((step.value_usd or 0) > 0 for step in asked)
+
+
+@pytest.mark.parametrize(
+    ("objective", "unit"), [("cost per used hour", "usd_per_s"), ("time to train", "s"), ("energy", "j")]
+)
+def test_each_objective_ranks_by_its_own_figure_and_explains_that(objective: str, unit: str) -> None:
+    faster = (known("buy", 1.2e5), known("rent"))
+    made = decide(gated(pilot(BUY, rent(3.0), figures=faster, objective=objective)))
+    assert made.unit == unit
+    scores = [one.score.mean for one in made.candidates if one.score is not None]
+    assert scores == sorted(scores)
+    first = made.candidates[0].worth
+    assert first is not None
+    assert first.moved_unit == unit
+    assert first.moved_usual == pytest.approx(scores[0])
+    if objective == "time to train":
+        assert made.candidates[0].name == "buy"
+        assert first.tornado[0].name == "speed of hgx-h100 at train"
+
+
+def test_a_site_that_cannot_be_looked_at_is_not_proven_and_lets_nothing_through() -> None:
+    made = decide(gated(pilot(BUY, rent(6.88), sites=(replace(COLO, weather="nowhere.epw"), pilot().sites[1]))))
+    told = {one.name: one for one in named(made, "buy").constraints}
+    assert told["facility"].proof == "not proven"
+    assert "nowhere.epw" in told["facility"].text
+    assert made.answer == "pilot first"
+
+
+def test_a_machine_that_no_catalog_knows_pays_for_its_power_and_its_place() -> None:
+    own = replace(
+        BUY, name="ours", system="this machine", via="own", price_usd=None, accelerators=8, power_w=10.2e3, covers=()
+    )  # fmt: skip
+    worth = named(decide(pilot(own, rent(3.0))), "ours").worth
+    assert worth is not None
+    assert {"energy", "colocation", "staff"} <= {line.name for line in worth.lines}
+    assert any("maintenance" in note for note in worth.notes)
+    silent = replace(own, power_w=None)
+    assert "the power of a node" in named(decide(pilot(silent, rent(3.0))), "ours").unknown
+
+
+def test_nothing_to_decide_is_no_refusal() -> None:
+    assert decide(pilot()).answer == "pilot first"
+    assert decide(pilot()).verdict == "Pilot first: there is no candidate yet."
+    unknown = replace(BUY, name="ours", system="this machine", via="own", price_usd=None)
+    assert decide(pilot(unknown, figures=())).answer == "pilot first"
+
+
+def test_energy_and_carbon_are_of_the_work_and_not_of_a_machine_that_runs_all_year() -> None:
+    seldom = replace(pilot().workloads[0], jobs_per_year=exactly(1.0))
+    regional = replace(pilot().sites[1], region="US-Virginia")
+    made = decide(pilot(BUY, rent(3.0), workloads=(seldom,), sites=(COLO, regional)))
+    rented, bought = named(made, "rent"), named(made, "buy")
+    assert rented.energy_j is not None
+    assert bought.energy_j is not None
+    assert rented.energy_j.mean < 0.5 * bought.energy_j.mean
+    assert rented.fit is not None
+    assert rented.fit.energy_j == rented.energy_j
+
+
+def test_a_reserved_machine_is_paid_as_agreed_and_an_hourly_one_may_be_topped_up() -> None:
+    reserved = replace(rent(2.0), name="reserved", term="reserved", clusters=None)
+    hourly = replace(rent(3.0), name="hourly", clusters=None)
+    work = replace(pilot().workloads[0], jobs_per_year=exactly(5 * 1e5 * 365.25 * 86400 / 1e12))
+    falling = replace(pilot().assumptions, rent_decay=about(0.2, 0.0, 0.4))
+    made = decide(pilot(reserved, hourly, workloads=(work,), assumptions=falling))
+    kept = named(made, "reserved").worth
+    assert kept is not None
+    assert len({round(month.rent_usd) for month in kept.months[1:]}) == 1  # nobody said that it is agreed anew
+    told = named(made, "hourly").worth
+    assert told is not None
+    assert any(note.startswith("reserve about") and "67 % of the time" in note for note in told.notes)
+    assert any("is asked today" in note for note in told.notes)
+
+
+def test_more_candidates_take_fewer_draws_each() -> None:
+    many = [replace(rent(3.0 + i / 100), name=f"rent {i}") for i in range(40)]
+    made = assay.decide(pilot(*many), today=DAY)
+    assert len([one for one in made.candidates if one.rank]) == 40
+    assert made.candidates[0].name == "rent 0"

@@ -90,7 +90,7 @@ def _delivery(standing: Standing, ordered: date, needed_by: date | None) -> Iter
 def _facility(fit: Fit | None, unplaced: str) -> Iterator[Ruling]:
     """`unplaced` says why a site that is ours to fill could not be looked at."""
     if fit is None and unplaced:
-        yield Ruling(name="facility", proof="not proven", text=f"{unplaced[:1].upper()}{unplaced[1:].rstrip('.')}.")
+        yield Ruling(name="facility", proof="not proven", text=f"It could not be looked at: {unplaced.rstrip('.')}.")
     if fit is None or not (fit.limits or fit.racks):  # a cloud's building is its own to fill
         return
     binding = fit.binding

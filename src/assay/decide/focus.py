@@ -60,9 +60,15 @@ def _row(
         "ConsumedQuantity": round(hours, 1) if line.name in ("rent", "servers") else None,
         "ConsumedUnit": "accelerator-hours" if line.name in ("rent", "servers") else None, "RegionId": region or None,
         "ResourceId": one.name, "ResourceName": f"{one.accelerators} accelerators of {one.system}",
-        "SubAccountId": decision.pilot, "Tags": f'{{"candidate": "{one.name}", "line": "{line.name}", "basis": "mean month of the horizon"}}',
+        "SubAccountId": decision.pilot, "Tags": _tags(one.name, line.name),
     }  # fmt: skip
     return {name: told[name] for name in COLUMNS}
+
+
+def _tags(candidate: str, line: str) -> str:
+    import json
+
+    return json.dumps({"candidate": candidate, "line": line, "basis": "mean month of the horizon"})
 
 
 _PRICING = {"on-demand": "Standard", "spot": "Dynamic", "reserved": "Committed", "committed": "Committed"}
