@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[np.float64]]
 
 Figure = Callable[[Outcome], "Amount"]
-MOST = 10
+MOST = 6
 
 
 def overturns(leader: Case, others: Sequence[Case], table: Table, figure: Figure) -> tuple[Overturn, ...]:

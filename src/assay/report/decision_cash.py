@@ -171,7 +171,7 @@ def _breakeven_chart(decision: Decision, found: Sequence[Priced]) -> Chart:
         Mark(x=share, y=_cost(c, w, share) / _PER_HOUR.factor, text=percent(share, sign=False),
              tip=f"from {percent(share, sign=False)} used on, {name(c)} does the same work for less than {name(other)}")
         for c, w, other, i in _rivals(decision, found)
-        if (share := w.against[i].breakeven_utilization) is not None
+        if (share := w.against[i].breakeven_utilization) is not None and _cost(c, w, share) / _PER_HOUR.factor <= top
     ]  # fmt: skip
 
     def build(layout: Layout) -> Spec:

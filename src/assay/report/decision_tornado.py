@@ -75,7 +75,11 @@ def _swing(s: Swing, usual: float, factor: float, of: str) -> list[Spec]:
     ):
         end = figure / factor
         tip = f"{clean(s.name)} at its {which} end, {said(value, unit)}: {said(figure, of)}"
-        look = {"fill": LIGHT[token], "tip": tip, "text": said(figure, of).replace("/h", "")}
+        look = {
+            "fill": LIGHT[token],
+            "tip": tip,
+            "text": "" if abs(end - usual) < 0.002 * abs(usual) else said(figure, of).replace("/h", ""),
+        }
         side = "left" if end < usual else "right"
         found.append({"row": clean(s.name), "start": usual, "end": end, "side": side, **look})
     return found
