@@ -200,12 +200,21 @@ def test_each_objective_ranks_by_its_own_figure_and_explains_that(objective: str
         assert first.tornado[0].name == "speed of hgx-h100 at train"
 
 
+def test_weather_that_is_not_there_is_refused_and_not_left_out() -> None:
+    with pytest.raises(InputError, match=r"nowhere\.epw"):
+        decide(pilot(BUY, sites=(replace(COLO, weather="nowhere.epw"), pilot().sites[1])))
+
+
 def test_a_site_that_cannot_be_looked_at_is_not_proven_and_lets_nothing_through() -> None:
-    made = decide(gated(pilot(BUY, rent(6.88), sites=(replace(COLO, weather="nowhere.epw"), pilot().sites[1]))))
-    told = {one.name: one for one in named(made, "buy").constraints}
-    assert told["facility"].proof == "not proven"
-    assert "nowhere.epw" in told["facility"].text
-    assert made.answer == "pilot first"
+    from datetime import date
+
+    from assay.decide.constraints import constraints
+    from assay.decide.stated import Standing
+
+    standing = Standing(candidate=BUY, system=None, site=COLO, price=None)
+    (told,) = constraints(standing, (), Needs(), ordered=date(2026, 12, 1), needed_by=None, unplaced="no draw is known")
+    assert (told.name, told.proof) == ("facility", "not proven")
+    assert told.text == "It could not be looked at: no draw is known."
 
 
 def test_a_machine_that_no_catalog_knows_pays_for_its_power_and_its_place() -> None:

@@ -1,5 +1,8 @@
 """What added runs prove: their own figures, what several together come to, and whether they belong here at all."""
 
+import re
+import shlex
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +12,16 @@ import pytest
 from assay import store
 from assay.api import pilot_adding
 from assay.api.evidence import known, predicted, stated
-from assay.api.pilot_stages import measures, run_stage
+from assay.api.pilot_stages import measures, run_stage, scripts_of
 from assay.api.pilot_status import status
+from assay.api.pilot_steps import hour_usd, open_gates, spent
 from assay.api.piloting import pilot
+from assay.decision import Ruling
 from assay.errors import InputError
-from assay.pilot import Candidate, Trial, Work
+from assay.pilot import Candidate, Pilot, Trial, Work
 from assay.run import Case, Event, Run
 from assay.series import series
+from assay.store import pilots
 
 RUNS = Path(__file__).parents[1] / "recorded" / "runs"
 AT = "2026-12-05T10:00:00+00:00"
@@ -209,6 +215,62 @@ def test_a_run_on_another_accelerator_is_not_this_candidates():
     assert "ran on a processor" in why
 
 
+NOTHING = replace(
+    store.load(RUNS / "cpu-train-step"), name="sleep", settings={"command": "sleep 1"}, cases=(), series=()
+)
+
+
+def test_a_run_that_says_nothing_proves_nothing(folder):
+    other, machine = pilot_adding.unlikeness(NOTHING, WORK, H100S)
+    assert "a run of sleep 1, the trial of w is train-step" in other
+    assert machine == "nothing says that it ran on h100-sxm, which hgx-h100 has"
+    with pytest.raises(InputError, match="nothing says that it ran on h100-sxm"):
+        added(folder, NOTHING, candidate="rented", stage=1)
+    added(folder, NOTHING, candidate="rented", stage=1, anyway="I was there")
+    assert not known(pilot(folder), folder).added[0].whole
+
+
+def test_a_command_counts_where_it_is_the_trials(folder):
+    here, work = (
+        Candidate(name="here", system="this machine"),
+        replace(WORK, trial=Trial(command=("sleep", "1"), whole=True)),
+    )
+    assert pilot_adding.unlikeness(NOTHING, work, here) == ()
+    assert pilot_adding.whole(NOTHING, work)
+    longer = replace(NOTHING, settings={"command": "sleep 2"})
+    assert "a run of sleep 2, the trial of w is sleep 1" in pilot_adding.unlikeness(longer, work, here)[0]
+    assert not pilot_adding.whole(longer, work)
+    itself = {"command": "train.sh", "model": "llama-3.1-8b", "seq_len": "8192", "precision": "bf16"}
+    assert pilot_adding.unlikeness(replace(NOTHING, settings=itself), work, here) == ()
+    for key in ("model", "seq_len", "precision"):  # what it does not say is not established
+        less = replace(NOTHING, settings={name: value for name, value in itself.items() if name != key})
+        assert not pilot_adding.whole(less, work)
+        assert pilot_adding.unlikeness(less, work, here)
+
+
+def test_a_command_named_as_a_workload_is_not_that_workload():
+    named = replace(NOTHING, name="train-step")
+    assert "the trial of w is train-step" in pilot_adding.unlikeness(named, WORK, MI300XS)[0]
+
+
+def test_where_no_sensor_was_read_the_machine_says_what_it_has():
+    run = replace(NOTHING, devices=(), environment={"devices": ["NVIDIA H100 80GB HBM3 (nvidia 580.159.04)"]})
+    assert len(pilot_adding.unlikeness(run, WORK, H100S)) == 1  # of the work alone
+    assert "it ran on NVIDIA H100" in pilot_adding.unlikeness(run, WORK, MI300XS)[1]
+
+
+def test_answers_that_nobody_asked_for_are_named(folder):
+    csv = folder / "a.csv"
+    csv.write_text("id,answer\nspraed,2 %\nspread,3 %\n")
+    for name in ("rented", "gone"):
+        pilots.add_answers(folder, name, csv, AT)
+    found = known(pilot(folder), folder)
+    told = " ".join(found.unreadable)
+    assert '"spraed" is no question of the RFP; did you mean "spread"' in told
+    assert 'answers of "gone": it is no longer in the pilot' in told
+    assert list(found.answers) == ["rented"]
+
+
 def test_whose_a_run_is_has_to_be_said_where_it_may_be_of_several(folder):
     path = folder / "pilot.toml"
     again = path.read_text().replace('name = "here"', 'name = "again"').replace("this machine", "dgx-h100")
@@ -299,6 +361,12 @@ def test_a_command_of_ones_own_is_run_here_and_added(folder):
     assert next(one.proof for one in status(folder, "2026-12-05").rulings["here"]) == "pass"
 
 
+@pytest.mark.parametrize("budget_s", [0.0, -5.0, float("nan"), float("inf"), 1e30])
+def test_a_stage_takes_a_time_that_there_is(folder, budget_s):
+    with pytest.raises(InputError, match="is not possible"):
+        run_stage(folder, 1, budget_s=budget_s)
+
+
 def test_what_cannot_be_measured_does_not_cost_the_rest(folder):
     path = folder / "pilot.toml"
     trial = 'workload = "train-step"\nsettings = { model = "gpt-350m" }'
@@ -311,9 +379,65 @@ def test_what_cannot_be_measured_does_not_cost_the_rest(folder):
     assert "is the server up?" in found.left_out[0]
 
 
-def test_the_launch_scripts_are_shell(folder):
-    import subprocess
+NASTY = "w\ntouch PWNED #'\"$(touch PWNED)`touch PWNED`"
 
+
+@pytest.mark.parametrize("command", [(), ("python", "train.py", NASTY)])
+def test_nobodys_name_is_run_by_a_launch_script(tmp_path, command):
+    trial = Trial(command=command) if command else Trial(workload="train-step", settings={"model": NASTY})
+    work = replace(WORK, name=NASTY, trial=trial)
+    who = replace(H100S, name=NASTY)
+    asked = Pilot(name=NASTY, question="?", starts="2026-12-01", workloads=(work,), candidates=(who,))
+    shell, slurm, job = scripts_of(asked, who, work, 1).values()
+    (tmp_path / "bin").mkdir()
+    heard = tmp_path / "bin" / "assay"
+    heard.write_text('#!/bin/sh\nfor word; do printf "%s\\0" "$word"; done >> "$HEARD"\n')
+    heard.chmod(0o755)
+    block = job.partition("            - |\n")[2]
+    assert all(line.startswith(" " * 14) for line in block.splitlines())
+    for text in (shell, slurm, "".join(line[14:] for line in block.splitlines(keepends=True))):
+        (tmp_path / "it.sh").write_text(text)
+        assert subprocess.run(["sh", "-n", "it.sh"], cwd=tmp_path, check=False).returncode == 0
+        told = {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "HEARD": str(tmp_path / "heard")}
+        subprocess.run(["sh", "it.sh"], cwd=tmp_path, env=told, capture_output=True, check=False)
+        assert not (tmp_path / "PWNED").exists()
+        assert NASTY in (tmp_path / "heard").read_text().replace("model=", "").split("\0")
+        (tmp_path / "heard").unlink()
+
+
+def test_a_system_of_ones_own_is_found_where_it_lies(tmp_path):
+    room = tmp_path / "own" / "systems"
+    room.mkdir(parents=True)
+    ours = (Path(store.__file__).parents[1] / "data" / "systems" / "hgx-h100.toml").read_text()
+    (room / "my-box.toml").write_text(
+        re.sub(r"(?m)^aliases = .*\n", "", ours).replace('name = "hgx-h100"', 'name = "my-box"')
+    )
+    text = TEXT.replace('model = "gpt-350m-of-ours"\n', "").replace("hgx-h100", "my-box")
+    (tmp_path / "pilot.toml").write_text(text)
+    folders = [tmp_path / "own"]
+    with pytest.raises(InputError, match="my-box"):
+        pilot(tmp_path)
+    asked = pilot(tmp_path, folders)
+    assert len(run_stage(tmp_path, 1, candidate="rented", folders=folders).scripts) == 3
+    entry = pilot_adding.add(tmp_path, RUNS / "h100-train-step", candidate="rented", at=AT, folders=folders)
+    found = known(asked, tmp_path, folders)
+    assert (found.unreadable, found.added) == ((), (entry,))
+    assert hour_usd(asked.candidates[0], folders) == pytest.approx(8 * 3.60)
+    assert spent(asked, found.added, "2026-12-05", folders).usd > 0
+    waiting = Ruling(name="runs", proof="not proven", text="nothing was measured", stage=1)
+    (todo,) = open_gates(asked, {"rented": (waiting,), "here": ()}, folders)
+    assert todo.cost_usd == pytest.approx(20 * 8 * 3.60 / 3600)
+
+
+def test_what_is_to_be_typed_can_be_typed(folder):
+    path = folder / "pilot.toml"
+    path.write_text(path.read_text().replace('"rented"', '"rented; rm -rf ours"'))
+    waiting = Ruling(name="runs", proof="not proven", text="nothing was measured", stage=1)
+    (todo,) = open_gates(pilot(folder), {"rented; rm -rf ours": (waiting,), "here": ()})
+    assert shlex.split(todo.command)[5:7] == ["--candidate", "rented; rm -rf ours"]
+
+
+def test_the_launch_scripts_are_shell(folder):
     (script,) = [path for path in run_stage(folder, 3, candidate="rented").scripts if path.suffix == ".sh"]
     assert subprocess.run(["sh", "-n", str(script)], check=False).returncode == 0
     empty = {"PATH": "/nowhere"}

@@ -180,7 +180,7 @@ WARNED = {
         'price = { is = "250 k USD", date = "2026-10-01" }\n',
         "",
         "candidates[0].price_usd",
-        "unknown",
+        "the one offer of the catalog is taken, $285,000",
     ),
     "a price that is old": (
         '"250 k USD", date = "2026-10-01"',

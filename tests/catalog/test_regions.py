@@ -170,6 +170,28 @@ def test_a_place_or_a_grid_that_does_not_ship_is_told_what_does() -> None:
         weather("nowhere.epw")
 
 
+@pytest.mark.parametrize("comment", ['COMMENTS 1,"nothing closes this', "COMMENTS 1," + "x" * 200_000])
+def test_a_weather_file_whose_lines_are_none_is_refused_in_words(tmp_path: Path, comment: str) -> None:
+    head = [comment if line.startswith("COMMENTS 1") else line for line in HEAD]
+    with pytest.raises(InputError, match=r"bad\.epw"):
+        epw(write(tmp_path / "bad.epw", [record()] * 8760, head))
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00+23:59", "9999-12-31T23:59-23:59"])
+def test_a_time_outside_the_calendar_is_no_time(tmp_path: Path, time: str) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(f"timestamp,intensity\n{time},400\n")
+    with pytest.raises(InputError, match="is no time"):
+        hourly(path)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b"])
+def test_a_name_that_no_file_can_have_is_unknown(name: str) -> None:
+    for look in (weather, grid):
+        with pytest.raises(InputError, match="ship"):
+            look(name)
+
+
 def test_an_hourly_file_of_ones_own_is_read_in_utc_and_a_gap_in_it_is_named(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     rows = [f"2024-{m:02}-15T{h:02}:00+02:00,{100 * m + h}" for m in range(1, 13) for h in range(24)]

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,10 @@ def test_a_pilot_is_begun_by_flags_alone_and_not_twice(capsys, tmp_path):
         (["--systems", "lease:hgx-h100"], "buy:hgx-h100"),
         (["--budget", "50 k EUR"], "EUR"),
         (["--days", "0"], "--days"),
+        (["--budget=-5"], "below 0"),
+        (["--model", "llama-3.1-8bb"], 'did you mean "llama-3.1-8b"'),
+        (["--question", "\udcff"], "not UTF-8"),
+        (["--model", "\udcff"], "not UTF-8"),
     ],
 )
 def test_what_cannot_be_begun_is_refused_and_nothing_is_written(capsys, tmp_path, flags, says):
@@ -87,6 +92,22 @@ def test_what_cannot_be_begun_is_refused_and_nothing_is_written(capsys, tmp_path
     assert code == 2
     assert says in err
     assert not (tmp_path / "new").exists()
+
+
+def test_what_is_asked_twice_is_compared_once_and_odd_letters_are_kept(capsys, tmp_path):
+    where = tmp_path / 'in"it\\\x7f'
+    systems = "hgx-h100,rent:hgx-h100,buy:hgx-h100, hgx-h100"
+    assert assay(capsys, "init", str(where), "--systems", systems, "--question", 'a\x7f\nb\x01"\\')[0] == 0
+    text = (where / "pilot.toml").read_text()
+    assert [line for line in text.splitlines() if line.startswith('system = "hgx')] == ['system = "hgx-h100"'] * 2
+    assert tomllib.loads(text)["question"] == 'a\x7f\nb\x01"\\'
+    assert assay(capsys, "check", str(where))[0] == 0
+
+
+def test_a_folder_of_ones_own_is_looked_in(capsys, folder, tmp_path):
+    for verb in (["check"], ["status"], ["run", "--stage", "1"], ["rfp"], ["add", "x"]):
+        code, out, err = assay(capsys, *verb, "--catalog", str(tmp_path / "none"))
+        assert (code, "no such catalog" in out + err) == (2, True)
 
 
 def test_a_terminal_is_asked_only_what_nobody_can_find_out(tmp_path):

@@ -1,5 +1,6 @@
 """A pilot's folder is only added to: what two people add is merged by git alone, and nothing in it is rewritten."""
 
+import json
 import shutil
 import subprocess
 from dataclasses import replace
@@ -85,11 +86,54 @@ def test_the_latest_answer_of_a_vendor_counts(tmp_path):
     for at, answer in (("2026-12-03", "99.9 %"), ("2026-12-09", "99.5 %")):
         csv.write_text(f"id,answer\nsla,{answer}\nspread,\n")
         pilots.add_answers(tmp_path, "rent H100", csv, at)
-    found = pilots.kept(tmp_path, pilots.names(("rent H100",)))
+    found = pilots.kept(tmp_path)
     assert found.answers == {"rent H100": {"sla": "99.5 %"}}
     csv.write_text("question,answer\n")
     with pytest.raises(InputError, match='"id" is missing'):
         pilots.add_answers(tmp_path, "rent H100", csv, "2026-12-10")
+
+
+def test_names_that_look_alike_are_told_apart_and_the_later_of_a_day_wins(tmp_path):
+    csv = tmp_path / "a.csv"
+    long = "vendor offer of 2026 for the eight-GPU server, "
+    told = [(long + "air", "1"), (long + "liquid", "2"), ("日本", "3"), ("中国", "4")]
+    first = [("10:15:00", name, answer) for name, answer in told]
+    for at, name, answer in [*first, ("23:00:01", "日本", "5"), ("09:00:00", "日本", "6")]:
+        csv.write_text(f"id,answer\nspread,{answer}\n")
+        pilots.add_answers(tmp_path, name, csv, f"2026-12-03T{at}+00:00")
+    found = {name: told["spread"] for name, told in pilots.kept(tmp_path).answers.items()}
+    assert found == {long + "air": "1", long + "liquid": "2", "日本": "5", "中国": "4"}
+
+
+def test_answers_that_git_could_not_merge_are_named(tmp_path):
+    csv = tmp_path / "a.csv"
+    csv.write_text("id,answer\nspread,1\n")
+    path = pilots.add_answers(tmp_path, "rent", csv, "2026-12-03T10:00:00+00:00")
+    path.write_text("candidate,id,answer\n<<<<<<< HEAD\nrent,spread,1\n=======\nrent,spread,2\n>>>>>>> other\n")
+    found = pilots.kept(tmp_path)
+    assert found.answers == {}
+    assert ".csv:2: two people changed" in found.unreadable[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("accelerators", 0), ("accelerators", -8), ("stage", 7), ("at", "zzz"), ("duration_s", -1.0),
+        ("duration_s", 1e300), ("run", ""), ("run", "a" * 5000), ("id", ""), ("accelerators", 10**40),
+    ],
+)  # fmt: skip
+def test_an_entry_that_cannot_be_is_named_and_not_counted(tmp_path, key, value):
+    path = pilots.add_run(tmp_path, H100, entry(H100))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    found = pilots.kept(tmp_path)
+    assert found.added == ()
+    assert path.name in found.unreadable[0]
+
+
+@pytest.mark.parametrize("run", ["a" * 300, "a\0b", "../../../etc"])
+def test_a_run_that_can_be_nowhere_is_not_here(tmp_path, run):
+    with pytest.raises(InputError, match="is not here"):
+        pilots.where(tmp_path, entry(H100, run=run))
 
 
 def test_decisions_are_kept_in_the_order_they_were_made(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assay.api.evidence import Known, known, stated
 from assay.api.pilot_file import path_of
-from assay.api.piloting import check
+from assay.api.piloting import check, refuse
 from assay.api.piloting import pilot as read
 from assay.api.rating import Measured
 from assay.api.showing import now
@@ -47,12 +47,13 @@ def asked(source: Pilot | Path | str, today: str, folders: Sequence[Path]) -> As
     except ValueError:
         raise InputError(f'"{today}" is no date', where="today", hint="write 2026-11-27") from None
     if isinstance(source, Pilot):
+        refuse(source, str(day), folders)
         nothing = Known(witnesses=stated(source), added=(), answers={}, runs={})
         return Asked(pilot=source, known=nothing, folder=Path(), economics=source.assumptions.over(shipped()),
                      folders=folders, today=day, measured={})  # fmt: skip
     file = path_of(source)
-    pilot = read(file, folders)
-    seen = known(pilot, file.parent)
+    pilot = read(file, folders, today=str(day))
+    seen = known(pilot, file.parent, folders)
     return Asked(
         pilot=_answered(pilot, seen), known=seen, folder=file.parent, economics=pilot.assumptions.over(shipped()),
         folders=folders, today=day, measured=_measured(seen.witnesses), inputs=_prints(file, seen),

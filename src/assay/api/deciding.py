@@ -55,7 +55,7 @@ def decided(told: Asked, *, n: int = DRAWS, seed: int = 0) -> Decision:
         verdict=verdict(said, judged, placed, told.pilot.objective),
         reasons=reasons(judged, placed, turns, told.pilot.objective, _most_used(told)), candidates=tuple(judged),
         ties=placed.ties, pareto=_pareto(found, placed.names), overturns=turns,
-        next=informative(told.pilot, judged, leading, found.drawn), draws=n, seed=seed,
+        next=informative(told.pilot, judged, leading, found.drawn, told.folders), draws=n, seed=seed,
     ))  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def _decision(told: Asked, found: Appraised, made: Decision) -> Decision:
     fits = {one.name: one.fit for one in judged if one.fit is not None}
     notes = dict.fromkeys(f"{one.name}: {note}" for one in found.stood for note in one.notes)
     return replace(
-        made, spent=spent(pilot, told.known.added, str(told.today)),
+        made, spent=spent(pilot, told.known.added, str(told.today), told.folders),
         hybrid=hybrid_of(pilot, found.stood, judged, told.economics),
         questions=questions_of(pilot, found.stood, judged),
         checklist=lists.checklist(checklists.checklist(), pilot, today=str(told.today), fits=fits),

@@ -10,8 +10,9 @@ from assay import catalog, store
 from assay.api.evidence_runs import RATES, SENSED, Entry, exact, single, told_of, witness
 from assay.api.observing import observe
 from assay.api.pilot_adding import unlikeness
+from assay.catalog import checklists
 from assay.decide.gates import Witness
-from assay.errors import AssayError
+from assay.errors import AssayError, did_you_mean, inert
 from assay.observed import Observation
 from assay.pilot import THIS_MACHINE, Candidate, Pilot
 from assay.result import Result
@@ -33,10 +34,12 @@ class Known:
     seen: Mapping[str, Observation] = field(default_factory=dict)  # id -> what was made of its sensors
 
 
-def known(pilot: Pilot, folder: Path) -> Known:
+def known(pilot: Pilot, folder: Path, folders: Sequence[Path] = ()) -> Known:
     """What the folder's runs and the pilot's own stated figures say of its candidates."""
-    kept = pilots.kept(folder, pilots.names(tuple(c.name for c in pilot.candidates)))
+    kept = pilots.kept(folder)
     entries, bad = list[Entry](), list(kept.unreadable)
+    answers = {name: told for name, told in kept.answers.items() if pilot.candidate(name) is not None}
+    bad += _odd_answers(kept.answers, answers)
     wanted = {gate.metric for gate in pilot.gates}
     for added in kept.added:
         work, who = pilot.workload(added.workload), pilot.candidate(added.candidate)
@@ -46,28 +49,39 @@ def known(pilot: Pilot, folder: Path) -> Known:
         try:
             path = pilots.where(folder, added)
             run = store.load(path)
+            seen = observe(path) if run.accelerators or wanted & SENSED else None
         except AssayError as error:
             bad.append(str(error))
             continue
-        if (unlike := unlikeness(run, work, who)) and not added.anyway:  # the pilot was changed since
+        if (unlike := unlikeness(run, work, who, folders)) and not added.anyway:  # the pilot was changed since
             bad.append(f"run {added.id[:8]} is no longer {work.name} on {who.name}: {'; '.join(unlike)}")
             continue
-        seen = observe(path) if run.accelerators or wanted & SENSED else None
-        entries.append(
-            Entry(added=added, run=run, path=path, told=told_of(run, work), full=_full(who, added), seen=seen)
-        )
+        full = _full(who, added, folders)
+        entries.append(Entry(added=added, run=run, path=path, told=told_of(run, work), full=full, seen=seen))
     return Known(
         witnesses=(*stated(pilot), *single(entries, wanted), *_together(entries)), added=kept.added,
-        answers=kept.answers, runs={one.run.id: one.run for one in entries}, unreadable=tuple(bad),
+        answers=answers, runs={one.run.id: one.run for one in entries}, unreadable=tuple(bad),
         seen={one.run.id: one.seen for one in entries if one.seen is not None},
     )  # fmt: skip
 
 
-def _full(who: Candidate, added: Added) -> bool:
+def _odd_answers(all_: Mapping[str, Mapping[str, str]], kept: Mapping[str, object]) -> Iterator[str]:
+    """Answers that nobody asked for: of a candidate that is not in the pilot, or to no question."""
+    asked = [one.id for one in checklists.questions()]
+    for name, told in all_.items():
+        if name not in kept:
+            yield f'answers of "{name}": it is no longer in the pilot'
+            continue
+        for key in (key for key in told if key not in asked):
+            near = did_you_mean(key, asked) or "assay pilot rfp lists the questions"
+            yield f'answers of "{name}": "{inert(key[:_SHOWN])}" is no question of the RFP; {near}'
+
+
+def _full(who: Candidate, added: Added, folders: Sequence[Path]) -> bool:
     """Whether a run had as many accelerators as one cluster: fewer are not the speed of all."""
     if who.system == THIS_MACHINE:
         return added.accelerators is None or who.accelerators in (None, added.accelerators)
-    return added.accelerators == catalog.system(who.system, who.nodes).accelerators
+    return added.accelerators == catalog.system(who.system, who.nodes, folders).accelerators
 
 
 def stated(pilot: Pilot) -> tuple[Witness, ...]:
@@ -117,7 +131,7 @@ def _over(
     alike: dict[tuple[object, ...], dict[int, tuple[Entry, Figure]]] = {}
     for one in group:
         rate, n = next((one.told[r] for r in RATES if r in one.told), None), number(one)
-        if rate is not None and n is not None:
+        if rate is not None and rate.value > 0 and n is not None:
             same = (
                 one.added.stage,
                 one.run.name,
@@ -133,6 +147,7 @@ def _over(
         yield replace(witness(last, name, value, low=low, high=high), source=source)
 
 
+_SHOWN = 60  # letters of an odd answer that are repeated
 _ALIKE = ("model", "seq_len", "precision", "micro_batch", "ranks", "data")
 
 
@@ -159,6 +174,6 @@ def _fall(rates: Mapping[int, Figure]) -> tuple[float, float | None, float | Non
 
 def _ratio(over: Figure, under: Figure, factor: float) -> tuple[float, float | None, float | None]:
     value = factor * over.value / under.value
-    if over.low is None or over.high is None or under.low is None or under.high is None:
+    if over.low is None or over.high is None or not under.low or not under.high:
         return value, None, None
     return value, factor * over.low / under.high, factor * over.high / under.low

@@ -118,15 +118,15 @@ def _steps(one: Entry) -> Iterator[Witness]:
         return
     figure = one.told[name]
     if figure.p99 is not None and figure.value > 0:
-        ends = [None if end is None else figure.p99 / end for end in (figure.high, figure.low)]
+        ends = [figure.p99 / end if end else None for end in (figure.high, figure.low)]
         yield witness(one, "tail_ratio", figure.p99 / figure.value, low=ends[0], high=ends[1])
     times = _times(one.run, figure.case, name)
     quarter = len(times) // _QUARTER
     if quarter >= stats.FEWEST:
         first, last = stats.median_interval(times[:quarter]), stats.median_interval(times[-quarter:])
-        yield witness(
-            one, "slowdown", last.value / first.value - 1, low=last.low / first.high - 1, high=last.high / first.low - 1
-        )  # fmt: skip
+        if first.low > 0:
+            change = [last.value / first.value - 1, last.low / first.high - 1, last.high / first.low - 1]
+            yield witness(one, "slowdown", change[0], low=change[1], high=change[2])
 
 
 def _times(run: Run, case: str, name: str) -> Floats:

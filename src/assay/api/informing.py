@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.api.pilot_steps import BY_HAND, hour_usd, open_gates
@@ -26,7 +27,7 @@ _TRIED_H = 1.0  # of the work itself on a whole cluster: long enough for its spe
 
 
 def informative(
-    pilot: Pilot, judged: Sequence[Judged], leading: Sequence[Case], drawn: Drawn
+    pilot: Pilot, judged: Sequence[Judged], leading: Sequence[Case], drawn: Drawn, folders: Sequence[Path] = ()
 ) -> tuple[Measurement, ...]:  # fmt: skip
     """Steps, the most informative first; the leader's first open gate comes before all.
 
@@ -35,17 +36,17 @@ def informative(
     """
     gates = {one.name: one.gates for one in judged if not one.ruled_out}
     place = {case.name: i for i, case in enumerate(leading)}
-    todo = open_gates(pilot, {c.name: gates.get(c.name, ()) for c in pilot.candidates})
+    todo = open_gates(pilot, {c.name: gates.get(c.name, ()) for c in pilot.candidates}, folders)
     todo.sort(key=lambda one: (place.get(one.candidate, len(place)), one.stage))
     worth = sorted(
-        [*_speeds(pilot, judged, leading, drawn), *_numbers(pilot, leading, drawn)],
+        [*_speeds(pilot, judged, leading, drawn, folders), *_numbers(pilot, leading, drawn)],
         key=lambda one: (one.cost_usd or 0.0) - (one.value_usd or 0.0),
     )
     return (*todo[:1], *worth[: _MOST // 2], *todo[1:])[:_MOST]
 
 
 def _speeds(
-    pilot: Pilot, judged: Sequence[Judged], leading: Sequence[Case], drawn: Drawn
+    pilot: Pilot, judged: Sequence[Judged], leading: Sequence[Case], drawn: Drawn, folders: Sequence[Path]
 ) -> list[Measurement]:  # fmt: skip
     """Speeds that nobody has measured, on candidates that may still be chosen."""
     origins = {(one.name, rate.workload): rate.origin for one in judged for rate in one.rates}
@@ -57,7 +58,7 @@ def _speeds(
                 continue
             told.add(load.rate)  # a machine that is bought is as fast as the same one rented
             value = _value(pilot, leading, drawn, load.rate)
-            cost = _hour_usd(who, case.nodes)
+            cost = _hour_usd(who, case.nodes, folders)
             if value is None or value - (cost or 0.0) <= 0:
                 continue
             found.append(Measurement(
@@ -91,8 +92,8 @@ def _value(pilot: Pilot, leading: Sequence[Case], drawn: Drawn, key: str) -> flo
     return value if value > _LEAST * years * float(costs[0].mean()) else None
 
 
-def _hour_usd(who: Candidate, nodes: int) -> float | None:
-    hour = hour_usd(who)
+def _hour_usd(who: Candidate, nodes: int, folders: Sequence[Path]) -> float | None:
+    hour = hour_usd(who, folders)
     return None if hour is None else hour * nodes * _TRIED_H
 
 

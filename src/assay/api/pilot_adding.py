@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -13,18 +14,21 @@ from assay.api.pilot_file import path_of
 from assay.api.piloting import pilot as read
 from assay.codec import read_csv
 from assay.errors import AssayError, InputError, did_you_mean
-from assay.pilot import THIS_MACHINE, Candidate, Pilot, Work
+from assay.measure.inventory.discretion import arguments
+from assay.pilot import THIS_MACHINE, Candidate, Pilot, Trial, Work
 from assay.run import Run
 from assay.store import pilots
 from assay.store.pilots import Added
 
 # Settings that say how long and where a trial ran, and not what it was; and what a stage varies on purpose.
 _FREE = frozenset({"steps", "micro_batch", "accumulation", "url", "duration_s", "requests", "rate", "concurrency"})
+_SHOWN = 60  # letters of a command that are repeated
 
 
 def add(
     path: Path | str, run: Path | str, *, candidate: str = "", workload: str = "", stage: int = 2, by: str = "",
     at: str, note: str = "", anyway: str = "", link: bool = False, root: Path | str = "runs",
+    folders: Sequence[Path] = (),
 ) -> Added:  # fmt: skip
     """Take a run into a pilot's folder. InputError where it is of another kind of work or of another machine.
 
@@ -32,11 +36,11 @@ def add(
     With `link` the run stays where it is.
     """
     file = path_of(path)
-    told, place = read(file), store.find(run, root)
+    told, place = read(file, folders), store.find(run, root)
     found = store.load(place)
-    who = _candidate(told, found, candidate)
+    who = _candidate(told, found, candidate, folders)
     work = _work(told, found, workload)
-    unlike = unlikeness(found, work, who)
+    unlike = unlikeness(found, work, who, folders)
     if unlike and not anyway:
         hint = 'name another --workload or --candidate; or say why it may count: --anyway "reason"'
         raise InputError(f"this run is not {work.name} on {who.name}: {'; '.join(unlike)}", where=str(place), hint=hint)
@@ -49,14 +53,14 @@ def add(
     return entry
 
 
-def add_answers(path: Path | str, csv: Path, candidate: str, at: str) -> Path:
+def add_answers(path: Path | str, csv: Path, candidate: str, at: str, folders: Sequence[Path] = ()) -> Path:
     """Take what a vendor answered to the questions of the RFP into a pilot's folder.
 
     A CSV that names candidates itself is taken for these; one that is of others than the one that was named is refused.
     """
     file = path_of(path)
     rows = read_csv(csv, ("id", "answer"))
-    told = read(file)
+    told = read(file, folders)
     theirs = list(dict.fromkeys(row["candidate"] for row in rows if row.get("candidate") and row["answer"]))
     if candidate and theirs and candidate not in theirs:
         hint = f"name its own: --candidate {theirs[0]}"
@@ -77,26 +81,52 @@ def used(run: Run) -> int | None:
     return int(ranks) if ranks.isdigit() and int(ranks) else len(run.accelerators) or None
 
 
-def unlikeness(run: Run, work: Work, candidate: Candidate) -> tuple[str, ...]:
-    """In what a run is not this kind of work on this candidate; empty where nothing speaks against it."""
-    trial = work.trial
-    if trial is not None and trial.workload == run.name:
-        other = tuple(
-            f"{key} is {run.settings[key]}, and {wanted} in the trial"
-            for key, wanted in trial.settings.items()
-            if key not in _FREE and run.settings.get(key, wanted) != wanted
-        )
-        return (*(() if not other or whole(run, work) else other), *_other_machine(run, candidate))
-    return (*_other_work(run, work), *_other_machine(run, candidate))
+def unlikeness(run: Run, work: Work, candidate: Candidate, folders: Sequence[Path] = ()) -> tuple[str, ...]:
+    """In what a run is not this kind of work on this candidate; empty where it is.
+
+    It has to be the trial, or to say of itself that it is the work: a run that says nothing proves nothing.
+    """
+    trial, itself = work.trial, whole(run, work)
+    if trial is not None and _tries(run, trial):
+        found = () if itself else _other_settings(run, trial)
+    else:
+        found = _other_work(run, work) or (() if itself or trial is None else _other_trial(run, work, trial))
+    return (*found, *_other_machine(run, candidate, folders))
 
 
 def whole(run: Run, work: Work) -> bool:
-    """Whether a run is the work itself: its trial is meant so, or it names the same model and sizes."""
-    trial = work.trial
-    if trial is not None and trial.whole and trial.workload in ("", run.name):
-        return True
+    """Whether a run is the work itself: its trial, where that is meant so; else it says the same model and sizes."""
+    if work.trial is not None and work.trial.whole and _tries(run, work.trial):
+        return not _other_settings(run, work.trial)
     told = run.settings
-    return bool(work.model) and _same(told.get("model", ""), work.model) and not _other_work(run, work)
+    wanted = ("precision", *(key for key in ("seq_len", "global_batch") if getattr(work, key) is not None))
+    named = bool(work.model) and _same(told.get("model", ""), work.model)
+    return named and all(told.get(key) for key in wanted) and not _other_work(run, work)
+
+
+def _tries(run: Run, trial: Trial | None) -> bool:
+    """Whether a run is of this trial: of the workload that comes with Assay, or of the very command."""
+    if trial is None:
+        return False
+    command = run.settings.get("command", "")
+    if trial.command:
+        return command == shlex.join(arguments(trial.command))
+    return not command and run.name == trial.workload
+
+
+def _other_settings(run: Run, trial: Trial) -> tuple[str, ...]:
+    return tuple(
+        f"{key} is {run.settings[key]}, and {wanted} in the trial"
+        for key, wanted in trial.settings.items()
+        if key not in _FREE and run.settings.get(key, wanted) != wanted
+    )
+
+
+def _other_trial(run: Run, work: Work, trial: Trial) -> tuple[str, ...]:
+    """A run that is not of the trial, and does not say that it is the work itself."""
+    ran = run.settings.get("command") or run.name
+    meant = trial.workload or shlex.join(arguments(trial.command))
+    return (f"it is a run of {_cut(ran)}, the trial of {work.name} is {_cut(meant)}, and it does not say what it ran",)
 
 
 def _other_work(run: Run, work: Work) -> tuple[str, ...]:
@@ -108,29 +138,40 @@ def _other_work(run: Run, work: Work) -> tuple[str, ...]:
         found.append(f"its precision is {told['precision']}, not {work.precision}")
     for key in ("seq_len", "global_batch"):
         wanted = getattr(work, key)
-        if told.get(key, "").isdigit() and wanted is not None and int(told[key]) != count(wanted, key):
+        if told.get(key, "").isdecimal() and wanted is not None and int(told[key]) != count(wanted, key):
             found.append(f"its {key} is {told[key]}, not {wanted}")
-    if work.trial is not None and work.trial.workload and "command" not in told and run.name != work.trial.workload:
-        found.append(f"it is a run of {run.name}, and the trial of {work.name} is {work.trial.workload}")
     return tuple(found)
 
 
-def _other_machine(run: Run, candidate: Candidate) -> tuple[str, ...]:
+def _other_machine(run: Run, candidate: Candidate, folders: Sequence[Path] = ()) -> tuple[str, ...]:
     """What a run was measured on that the candidate is not made of."""
     if candidate.system == THIS_MACHINE:
         return ()
-    wanted = catalog.system(candidate.system, 1).accelerator
-    found = sorted({device.name for device in run.accelerators})
-    if not found and all(case.device == "cpu" for case in run.cases) and wanted.architecture != "cpu":
-        return (f"it ran on a processor, and {candidate.system} has {wanted.name}",) if run.cases else ()
-    return tuple(
-        f"it ran on {name}, and {candidate.system} has {wanted.name}" for name in found if _chip(name) != wanted.name
-    )
+    wanted = catalog.system(candidate.system, 1, folders).accelerator
+    found = sorted({device.name for device in run.accelerators} or _listed(run))
+    if found:
+        other = (name for name in found if _chip(name, folders) != wanted.name)
+        return tuple(f"it ran on {name}, and {candidate.system} has {wanted.name}" for name in other)
+    if wanted.architecture == "cpu" or any(case.device != "cpu" for case in run.cases):
+        return ()
+    if run.cases:
+        return (f"it ran on a processor, and {candidate.system} has {wanted.name}",)
+    return (f"nothing says that it ran on {wanted.name}, which {candidate.system} has",)
 
 
-def _chip(device: str) -> str:
+def _listed(run: Run) -> set[str]:
+    """The accelerators of a machine whose sensors nobody read, for a command that does not say where it ran."""
+    devices = run.environment.get("devices") if "command" in run.settings or not run.cases else ()
+    return {str(name).partition(" (")[0] for name in devices} if isinstance(devices, (list, tuple)) else set()
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def _chip(device: str, folders: Sequence[Path]) -> str:
     try:
-        return catalog.resolve(device).name
+        return catalog.resolve(device, folders).name
     except AssayError:
         return device
 
@@ -141,11 +182,11 @@ def _same(one: str, other: str) -> bool:
     )
 
 
-def _candidate(pilot: Pilot, run: Run, name: str) -> Candidate:
+def _candidate(pilot: Pilot, run: Run, name: str, folders: Sequence[Path]) -> Candidate:
     """The candidate that was named; else the only one that is made of what the run was measured on."""
     if name:
         return named("candidate", name, pilot.candidates)
-    found = [one for one in pilot.candidates if one.system != THIS_MACHINE and not _other_machine(run, one)]
+    found = [c for c in pilot.candidates if c.system != THIS_MACHINE and not _other_machine(run, c, folders)]
     if len(found) != 1:
         names = [one.name for one in found or pilot.candidates]
         what = "this run may be of several candidates" if found else "this run is of no candidate's machine"
@@ -159,7 +200,7 @@ def _work(pilot: Pilot, run: Run, name: str) -> Work:
         return named("workload", name, pilot.workloads)
     if len(pilot.workloads) == 1:
         return pilot.workloads[0]
-    fit = [one for one in pilot.workloads if (one.trial and one.trial.workload == run.name) or whole(run, one)]
+    fit = [one for one in pilot.workloads if _tries(run, one.trial) or whole(run, one)]
     if len(fit) != 1:
         names = [one.name for one in fit or pilot.workloads]
         raise InputError(

@@ -1,17 +1,17 @@
-"""What a pilot's numbers can be: each between its least and its most, so that nothing is divided by what is not there."""
+"""What a pilot's numbers can be: each between its least and its most, so that nothing is divided by nothing."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 
 from assay.api.pilot_file import Problem
 from assay.api.pilot_rules import Problems, error
 from assay.assumption import Assumption
 from assay.catalog.economics import economics
-from assay.errors import shown
-from assay.pilot import Pilot
+from assay.errors import inert, shown
+from assay.pilot import Candidate, Gate, Pilot, Site, Work
 from assay.units import show, suffix
 
 _ABOVE = math.ulp(0.0)  # the least number above 0: what holds it as its least cannot be 0
@@ -21,7 +21,7 @@ _ANY = (-math.inf, math.inf)
 _LIFE, _SHARE, _TIMES = (_MONTH_S, 100 * _YEAR_S), (0.0, 1.0), (0.0, 10.0)
 _USED = (_ABOVE, 1.0)  # a share of time that must not be none of it
 _MACHINES = 1_000_000.0  # nodes of a system: hardware.System
-_COUNTED = 1e9  # of anything that is counted one by one
+_COUNTED, _LARGE = 1e9, 1e12  # of anything that is counted one by one; what nobody reads digit by digit
 
 # name, or Noun.name -> least and most. What is not here is not below 0.
 BOUNDS: Mapping[str, tuple[float, float]] = {
@@ -63,7 +63,7 @@ def bounds(pilot: Pilot) -> Problems:
             yield error(key, f"a share of {_said(high)} is more than all of it", 'write 0.7, or "70 %"')
         elif high > most:
             what = f"{_said(high, name)} is more than there can be: at most {_said(most, name)}"
-            yield error(key, what, "correct it; a number without its unit is in SI")
+            yield error(key, what, "correct it; a number without its unit is in SI" if suffix(name) else "correct it")
         elif low < least:
             yield _low(key, name, low, least, exact=exact)
     yield from _together(pilot)
@@ -73,7 +73,9 @@ def _low(key: str, name: str, low: float, least: float, *, exact: bool) -> Probl
     if least == 0:
         return error(key, f"{_said(low)} is below 0, which is not possible here", "leave out what is unknown")
     if least == _ABOVE and not exact:
-        return error(key, f"it may be {_said(low, name)}, and then nothing adds up", "write how little it may be: above 0")
+        return error(
+            key, f"it may be {_said(low, name)}, and then nothing adds up", "write how little it may be: above 0"
+        )
     wanted = "above 0" if least == _ABOVE else f"at least {_said(least, name)}"
     hint = "leave out what is unknown" if least == _ABOVE else f"write {_said(least, name)} or more"
     return error(key, f"{_said(low, name)} is not possible here: {wanted}", hint)
@@ -86,26 +88,32 @@ def _together(pilot: Pilot) -> Problems:
     total = sum(one.high for one in shares)
     stated = [n for n in ("network_share", "storage_share") if getattr(pilot.assumptions, n) is not None]
     if stated and total >= _TOGETHER and all(one.high <= _TOGETHER for one in shares):
-        what = f"network and storage together may be {100 * total:.0f} % of a cluster's price: nothing is left for servers"
+        what = (
+            f"network and storage together may be {100 * total:.0f} % of a cluster's price: nothing is left for servers"
+        )
         yield error(f"assumptions.{stated[0]}", what, "both together stay below 90 %")
 
 
 def names(pilot: Pilot) -> Problems:
     """What is named has a name that fits on one line."""
-    listed = {"workloads": pilot.workloads, "candidates": pilot.candidates, "sites": pilot.sites, "gates": pilot.gates}
+    listed: Mapping[str, Sequence[Work | Candidate | Site | Gate]] = {
+        "workloads": pilot.workloads, "candidates": pilot.candidates, "sites": pilot.sites, "gates": pilot.gates,
+    }  # fmt: skip
     told = [(f"{room}[{i}].name", one.name) for room, found in listed.items() for i, one in enumerate(found)]
     for key, name in (("name", pilot.name), *told):
         if not name.strip():
             yield error(key, "a name is empty", "write how people call it")
-        elif len(name) > _NAME or not name.isprintable():
-            yield error(key, f"{shown(name)} is no name: one line of at most {_NAME} letters", "write it shorter, on one line")
+        elif len(name) > _NAME or len(name.splitlines()) > 1 or inert(name) != name:
+            yield error(
+                key, f"{shown(name)} is no name: one line of at most {_NAME} letters", "write it shorter, on one line"
+            )
 
 
 _NAME = 200
 
 
 def walk(noun: object, path: str = "") -> Iterator[tuple[str, str, str, object]]:
-    """Every value of a noun: its key, the noun it is in, its name, itself. Ranges are values, and have fields besides."""
+    """Every value of a noun: its key, the noun it is in, its name, itself. Ranges are values, and have fields, too."""
     if not is_dataclass(noun):
         return
     for field in fields(noun):
@@ -132,5 +140,13 @@ def _numbers(pilot: Pilot) -> Iterator[tuple[str, str, str, float, float, bool]]
 
 
 def _said(value: float, name: str = "") -> str:
-    """A number with its unit; one that is no float any more, as it was written."""
-    return show(float(value), suffix(name)) if abs(value) < 1e300 else shown(value)
+    """A number with its unit, as people say it.
+
+    >>> _said(5 * 365.25 * 86400, "server_life_s"), _said(10**300), _said(0.5)
+    ('5 years', '1e+300', '0.5')
+    """
+    unit = suffix(name)
+    if abs(value) >= _LARGE and not unit:
+        return f"{float(value):g}" if abs(value) < 1e300 * 10 else shown(value)
+    years = unit == "s" and value >= 2 * _YEAR_S
+    return f"{value / _YEAR_S:.3g} years" if years else show(float(value), unit)

@@ -69,7 +69,9 @@ def _price(key: str, one: Candidate, stale_s: float, today: str, folders: Sequen
     if price is None:
         what = _asked(one, suffix(name), stale_s, today, folders)
         hint = f'{"price" if one.via == "buy" else "rent"} = {{ is = …, from = "…", date = "…" }}'
-        yield warning(f"{key}.{name}", what or f'"{one.name}" has no price: it stays unknown, and the ranking shows it so', hint)
+        yield warning(
+            f"{key}.{name}", what or f'"{one.name}" has no price: it stays unknown, and the ranking shows it so', hint
+        )
     elif price.low <= 0:
         hint = 'leave out what is unknown; via = "own" is for what is there'
         yield error(f"{key}.{name}", "a price of 0 is no price", hint)

@@ -12,7 +12,7 @@ from assay.api.pilot_file import Problem
 from assay.catalog import checklists
 from assay.decide.checklist import unknown_items
 from assay.decide.rfp import unknown_answers
-from assay.errors import AssayError, InputError, did_you_mean
+from assay.errors import AssayError, InputError, did_you_mean, inert, shown
 from assay.files import sha256
 from assay.hardware import DTYPES
 from assay.metrics import known, metric
@@ -21,6 +21,8 @@ from assay.result import METRICS
 from assay.units import parse
 
 Problems = Iterator[Problem]
+
+_DIGITS = 6  # of a batch
 
 
 def error(key: str, what: str, hint: str = "") -> Problem:
@@ -126,8 +128,6 @@ def _amount(key: str, one: Work) -> Problems:
                 f'"{one.name}" has no amount',
                 'say how much is served: tokens_per_s = "20 k tokens/s"',
             )
-        if one.peak_to_mean is not None and one.peak_to_mean.low < 1:
-            yield error(f"{key}.peak_to_mean", "a peak below the mean is not possible", "write 1 or more")
     elif one.tokens is None and one.samples is None:
         yield error(
             f"{key}.tokens", f'"{one.name}" has no amount', "say how much one job is: tokens = 1e11, or samples = 1e9"
@@ -136,8 +136,6 @@ def _amount(key: str, one: Work) -> Problems:
         yield warning(
             key, f'how often "{one.name}" is done is unknown', "add jobs_per_year; without it nothing adds up"
         )
-    if one.jobs_per_year is not None and one.jobs_per_year.low < 0:
-        yield error(f"{key}.jobs_per_year", "below 0 is not possible", "leave out what is unknown")
 
 
 def _trial(key: str, trial: Trial) -> Problems:
@@ -154,6 +152,12 @@ def _trial(key: str, trial: Trial) -> Problems:
         for name in (name for name in trial.settings if name not in options):
             hint = did_you_mean(name, options) or f"its options: {', '.join(options)}"
             yield error(f"{key}.settings.{name}", f'"{name}" is not an option of {trial.workload}', hint)
+    batch = trial.settings.get("micro_batch", "1")
+    if not batch.isdecimal() or len(batch) > _DIGITS or not int(batch):
+        yield error(f"{key}.settings.micro_batch", f"a batch of {shown(batch)} is not possible", 'micro_batch = "8"')
+    if any(inert(word) != word for word in (*trial.command, *trial.settings.values())):
+        what = "the trial holds letters that are not seen, which no script can hold"
+        yield error(key, what, "type it again, without control characters")
     if any(stage not in (1, 2, 3) for stage in trial.stages):
         yield error(f"{key}.stages", "there are stages 1, 2 and 3", "stages = [1, 2, 3]")
 

@@ -12,7 +12,7 @@ from assay.api.measuring import measure
 from assay.api.pilot_adding import named, used, whole
 from assay.api.pilot_file import path_of
 from assay.api.piloting import pilot as read
-from assay.errors import AssayError
+from assay.errors import AssayError, InputError, inert
 from assay.pilot import THIS_MACHINE, Candidate, Pilot, Work
 from assay.run import Run
 from assay.store import pilots
@@ -25,6 +25,7 @@ Progress = Callable[[str], None]
 BUDGETS = {1: (20.0, 5.0), 2: (60.0, 8.0), 3: (6 * 3600.0, 45.0)}
 _MICRO_BATCH = 8  # samples of one forward pass, where a trial names none
 _BATCHES = (1, 2, 4)  # times that
+_LONGEST_S = 90 * 86400.0  # of one measurement
 _SCALED = "train-step"  # the workload that has a batch and ranks to vary
 
 
@@ -65,11 +66,13 @@ class Ran:
 def run_stage(
     path: Path | str, stage: int, *, candidate: str = "", workload: str = "", quick: bool = False, by: str = "",
     python: str | None = None, budget_s: float | None = None, progress: Progress | None = None,
-    vendors: Sequence[str] | None = None, together: bool = False,
+    vendors: Sequence[str] | None = None, together: bool = False, folders: Sequence[Path] = (),
 ) -> Ran:  # fmt: skip
     """Take a stage's measurements of what this machine is a candidate for; write scripts for all other candidates."""
+    if budget_s is not None and not 0 < budget_s <= _LONGEST_S:
+        raise InputError(f"a budget of {budget_s:g} s is not possible", where="--budget", hint="such as 60")
     file = path_of(path)
-    told = read(file)
+    told = read(file, folders)
     say = progress or (lambda _: None)
     added, scripts, left_out = list[Added](), list[Path](), list[str]()
     refused, failed = list[AssayError](), False
@@ -80,7 +83,7 @@ def run_stage(
                 left_out.append(f"{who.name}: {work.name} has no trial for stage {stage}")
                 continue
             if who.system != THIS_MACHINE:
-                texts = scripts_of(told, who, work, stage, quick=quick)
+                texts = scripts_of(told, who, work, stage, quick=quick, folders=folders)
                 scripts += [pilots.add_script(file.parent, name, text) for name, text in texts.items()]
                 continue
             for one in measures(work, stage, ranks=who.accelerators or 2, quick=quick, budget_s=budget_s):
@@ -161,9 +164,14 @@ def _added(folder: Path, run: Run, who: Candidate, work: Work, stage: int, by: s
 # --- for another machine ----------------------------------------------------------------------------------------------
 
 
-def scripts_of(pilot: Pilot, who: Candidate, work: Work, stage: int, *, quick: bool = False) -> Mapping[str, str]:
-    """A stage's measurements as scripts: for a shell, for Slurm, for Kubernetes; they install nothing."""
-    ranks = catalog.system(who.system, 1).count_per_node
+def scripts_of(
+    pilot: Pilot, who: Candidate, work: Work, stage: int, *, quick: bool = False, folders: Sequence[Path] = ()
+) -> Mapping[str, str]:  # fmt: skip
+    """A stage's measurements as scripts: for a shell, for Slurm, for Kubernetes; they install nothing.
+
+    Names and settings are somebody's text: quoted where they are words, on one line where they are a remark.
+    """
+    ranks = catalog.system(who.system, 1, folders).count_per_node
     taken = measures(work, stage, ranks=ranks, quick=quick)
     body = list(_shell(pilot, who, work, stage, taken))
     name = f"stage{stage}-{safe(who.name)}-{safe(work.name)}"
@@ -180,7 +188,7 @@ def scripts_of(pilot: Pilot, who: Candidate, work: Work, stage: int, *, quick: b
 
 
 def _shell(pilot: Pilot, who: Candidate, work: Work, stage: int, taken: Sequence[Measure]) -> Iterator[str]:
-    yield f"# Pilot {pilot.name}, stage {stage}: {work.name} on {who.name} ({who.system})."
+    yield _remark(f"Pilot {pilot.name}, stage {stage}: {work.name} on {who.name} ({who.system}).")
     yield "# Nothing is installed: Assay has to be on the path, and the Python that $PYTHON names needs PyTorch."
     yield "# To measure the work itself and not its trial, put your own command here: assay measure -- COMMAND"
     yield "set -eu"
@@ -191,19 +199,28 @@ def _shell(pilot: Pilot, who: Candidate, work: Work, stage: int, taken: Sequence
         cut = words.index("--") if "--" in words else len(words)
         python = [] if one.command else ["${PYTHON:+--python}", '${PYTHON:+"$PYTHON"}']
         told = [*map(shlex.quote, words[:cut]), *python, "--out", '"$OUT"', *map(shlex.quote, words[cut:])]
-        yield f"# {one.what}"
+        yield _remark(one.what)
         yield " ".join(told)
     add = shlex.join(["--candidate", who.name, "--workload", work.name, "--stage", str(stage)])
-    yield f"# Then bring the folders in $OUT back, and for each: assay pilot add RUN {add}"
+    yield _remark(f"Then bring the folders in $OUT back, and for each: assay pilot add RUN {add}")
     yield 'echo "Done: bring these back, and add each to the pilot:"'
     yield 'ls -d "$OUT"/*'
+
+
+def _remark(text: str) -> str:
+    r"""A comment of a shell, on one line whatever is in it.
+
+    >>> _remark("on a\nrm -rf b")
+    '# on a rm -rf b'
+    """
+    return f"# {' '.join(inert(text).split())}"
 
 
 def _job(name: str, body: Sequence[str], accelerators: int, minutes: int) -> Iterator[str]:
     yield "# IMAGE: one that has Assay and PyTorch. DEVICES: what your cluster calls them, see kubectl describe node."
     yield "apiVersion: batch/v1"
     yield "kind: Job"
-    yield f"metadata: {{ name: {name[:63].strip('-')} }}"
+    yield f'metadata: {{ name: "{name[:63].strip("-")}" }}'
     yield "spec:"
     yield "  backoffLimit: 0"
     yield f"  activeDeadlineSeconds: {60 * minutes}"
@@ -220,4 +237,4 @@ def _job(name: str, body: Sequence[str], accelerators: int, minutes: int) -> Ite
     yield "          command: [/bin/sh, -c]"
     yield "          args:"
     yield "            - |"
-    yield from (f"              {line}" for line in body)
+    yield from (f"              {line}" for part in body for line in part.split("\n"))

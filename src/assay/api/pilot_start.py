@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from assay.api.pilot_dates import day
 from assay.api.pilot_file import FILE
-from assay.api.pilot_money import day
 from assay.api.pilot_schema import NAME, SHIPPED
 from assay.api.predicting import system
-from assay.errors import InputError, did_you_mean
+from assay.catalog.models import model as find_model
+from assay.errors import InputError, did_you_mean, inert
 from assay.files import read_text, write_text
+from assay.hardware import System
 from assay.measure.inventory import detect
 from assay.predict.cost import purchase_offer, rent_offer
 from assay.units import parse
@@ -78,13 +81,17 @@ def start(
     if chosen is None:
         hint = did_you_mean(template, TEMPLATES) or f"there are {', '.join(TEMPLATES)}"
         raise InputError(f'there is no template "{template}"', where="--template", hint=hint)
-    if budget:
-        parse(budget, "usd")
+    _sayable({"--question": question, "--model": model, "--budget": budget, "FOLDER": str(folder)})
+    if budget and parse(budget, "usd") < 0:
+        raise InputError(f"a budget of {budget} is below 0", where="--budget", hint="leave out what is unknown")
+    if model:
+        _known(model, Path(folder), folders)
+    named = {name: found for name, *found in (_candidate(one, folders) for one in systems)}
     tasks = [task] if task else [chosen.task, "serve"] if chosen.serves else [chosen.task]
     text = "\n".join([
-        *_head(Path(folder).resolve().name, question or chosen.question, today, owner, budget, days),
+        *_head(inert(Path(folder).resolve().name), question or chosen.question, today, owner, budget, days),
         *(line for one in tasks for line in _work(chosen, model or chosen.model, one, today)),
-        *(line for name in systems for line in _candidate(name, folders)), *([] if systems else _EXAMPLE), *_here(),
+        *(line for found in named.values() for line in found), *([] if named else _EXAMPLE), *_here(),
         *_PLACES,
         *(line for one in tasks for line in _gates(chosen, one, several=len(tasks) > 1)),
     ])  # fmt: skip
@@ -93,6 +100,21 @@ def start(
     if not schema.exists():
         write_text(schema, read_text(SHIPPED))
     return path
+
+
+def _sayable(told: Mapping[str, str]) -> None:
+    """What was typed is text: bytes that are none cannot be written down."""
+    for where, word in told.items():
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise InputError("this is not UTF-8 text", where=where, hint="type it again, as text") from None
+
+
+def _known(model: str, beside: Path, folders: Sequence[Path]) -> None:
+    """InputError with near misses for a model that nobody knows: neither the catalog, nor a file there or here."""
+    path = beside / model
+    find_model(path if os.path.exists(path) else model, folders)  # noqa: PTH110 — no error on names too long
 
 
 def _head(name: str, question: str, today: str, owner: str, budget: str, days: int) -> Iterator[str]:
@@ -131,30 +153,32 @@ def _work(template: Template, model: str, task: str, today: str) -> Iterator[str
     yield ""
 
 
-def _candidate(written: str, folders: Sequence[Path]) -> Iterator[str]:
-    """A system as rented, or after `buy:` as bought; at the middle of the prices that the catalog knows."""
+def _candidate(written: str, folders: Sequence[Path]) -> tuple[str, ...]:
+    """A system as rented, or after `buy:` as bought, at the middle of the prices that are known; its name is first."""
     via, _, name = written.strip().rpartition(":")
     if via not in ("", "rent", "buy"):
         raise InputError(f'"{written}" is no candidate', where="--systems", hint="write hgx-h100, or buy:hgx-h100")
     found = system(name, 1, folders)
     buy = via == "buy"
+    called = ("buy-" if buy else "rent-") + found.name
+    return (
+        called, "[[candidates]]", f"name = {_quoted(called)}", f"system = {_quoted(found.name)}",
+        f"via = {_quoted('buy' if buy else 'rent')}", f"site = {_quoted('our-site' if buy else 'cloud')}",
+        _price(found, buy), "",
+    )  # fmt: skip
+
+
+def _price(found: System, buy: bool) -> str:
     offer = purchase_offer(found) if buy else rent_offer(found)
-    yield "[[candidates]]"
-    yield f"name = {_quoted(('buy-' if buy else 'rent-') + found.name)}"
-    yield f"system = {_quoted(found.name)}"
-    yield f"via = {_quoted('buy' if buy else 'rent')}"
-    yield f"site = {_quoted('our-site' if buy else 'cloud')}"
     key = "price" if buy else "rent"
     amount = None if offer is None else offer.price_usd if buy else offer.price_usd_per_s
     if offer is None or amount is None:
-        yield f'# {key} = {{ is = …, from = "an offer", date = "…" }}  # the catalog knows none'
-    else:
-        price = f"{amount:.0f} USD" if buy else f"{3600 * amount:.4g} USD/h"
-        date = _YEAR.match(offer.date)
-        source = f"{offer.provider}, {offer.term}, {offer.date}: {offer.source}"
-        dated = f', date = "{date[0]}"' if date and day(date[0]) else ""
-        yield f'{key} = {{ is = {_quoted(price)}, from = {_quoted(source)}{dated}, confidence = "low" }}'
-    yield ""
+        return f'# {key} = {{ is = …, from = "an offer", date = "…" }}  # the catalog knows none'
+    price = f"{amount:.0f} USD" if buy else f"{3600 * amount:.4g} USD/h"
+    date = _YEAR.match(offer.date)
+    source = f"{offer.provider}, {offer.term}, {offer.date}: {offer.source}"
+    dated = f', date = "{date[0]}"' if date and day(date[0]) else ""
+    return f'{key} = {{ is = {_quoted(price)}, from = {_quoted(source)}{dated}, confidence = "low" }}'
 
 
 def _here() -> Iterator[str]:
@@ -219,4 +243,5 @@ def _quoted(value: object) -> str:
     """
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{key} = {_quoted(one)}" for key, one in value.items()) + " }"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
+    return text.replace("\x7f", "\\u007f")  # a control character to TOML, and none to JSON

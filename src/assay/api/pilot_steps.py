@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from assay import catalog
-from assay.api.pilot_money import day
+from assay.api.pilot_dates import day
 from assay.api.pilot_stages import measures
 from assay.decision import Measurement, Ruling, Spent
 from assay.pilot import THIS_MACHINE, Candidate, Pilot
@@ -15,16 +17,17 @@ from assay.store.pilots import Added
 # What to do where the pilot does not say how the work is tried.
 BY_HAND = "assay measure -- COMMAND, there, and: assay pilot add RUN"
 
+Folders = Sequence[Path]
 Rulings = Mapping[str, tuple[Ruling, ...]]  # by candidate
 
 
-def spent(pilot: Pilot, added: Sequence[Added], today: str) -> Spent:
+def spent(pilot: Pilot, added: Sequence[Added], today: str, folders: Folders = ()) -> Spent:
     """What the pilot's runs have cost so far, where that can be said: rented hours at their rent."""
     starts, now = day(pilot.starts), day(today[:10])
     number = max(0, (now - starts).days + 1) if starts and now else 0
     usd, uncounted = 0.0, 0
     for one in added:
-        cost = _cost(pilot.candidate(one.candidate), one.duration_s, one.accelerators)
+        cost = _cost(pilot.candidate(one.candidate), one.duration_s, one.accelerators, folders)
         usd, uncounted = (usd, uncounted + 1) if cost is None else (usd + cost, uncounted)
     forecast = usd / number * pilot.days if number else None
     note = f"{uncounted} of {len(added)} runs have no price: machines of one's own, or a rent nobody said"
@@ -34,7 +37,7 @@ def spent(pilot: Pilot, added: Sequence[Added], today: str) -> Spent:
     )  # fmt: skip
 
 
-def open_gates(pilot: Pilot, ruled: Rulings) -> list[Measurement]:
+def open_gates(pilot: Pilot, ruled: Rulings, folders: Folders = ()) -> list[Measurement]:
     """For each candidate, the first stage that is not proven: what would settle it, and what that costs."""
     todo = []
     for who in pilot.candidates:
@@ -46,11 +49,11 @@ def open_gates(pilot: Pilot, ruled: Rulings) -> list[Measurement]:
             names = [one.name for one in waiting if one.stage == stage and _of(pilot, one, work.name)]
             if not names:
                 continue
-            tried = measures(work, stage, ranks=_count(who) or 1)
-            of = f"--stage {stage} --candidate {who.name} --workload {work.name}"
+            tried = measures(work, stage, ranks=_count(who, folders) or 1)
+            of = shlex.join(["--stage", f"{stage}", "--candidate", who.name, "--workload", work.name])
             todo.append(Measurement(
                 candidate=who.name, workload=work.name, stage=stage, what=", ".join(names), value_usd=None,
-                cost_usd=_cost(who, sum(one.budget_s for one in tried), None) if tried else None,
+                cost_usd=_cost(who, sum(one.budget_s for one in tried), None, folders) if tried else None,
                 command=f"assay pilot run {of}" if tried else f"{BY_HAND} {of}",
             ))  # fmt: skip
     return sorted(todo, key=lambda one: (one.stage, one.cost_usd is None, one.cost_usd or 0.0))
@@ -62,23 +65,23 @@ def _of(pilot: Pilot, ruling: Ruling, work: str) -> bool:
     return gate is not None and gate.workload in ("", work)
 
 
-def hour_usd(who: Candidate) -> float | None:
+def hour_usd(who: Candidate, folders: Folders = ()) -> float | None:
     """What an hour of one node costs: its own rent, else what is asked for such a one; None where nobody knows."""
-    count = _count(who)
+    count = _count(who, folders)
     if who.system == THIS_MACHINE or count is None:
         return None
     if who.rent_usd_per_s is not None:
         return 3600 * count * who.rent_usd_per_s.value
-    offer = rent_offer(catalog.system(who.system))
+    offer = rent_offer(catalog.system(who.system, 1, folders))
     return None if offer is None or offer.price_usd_per_s is None else 3600 * count * offer.price_usd_per_s
 
 
-def _cost(who: Candidate | None, length_s: float, accelerators: int | None) -> float | None:
+def _cost(who: Candidate | None, length_s: float, accelerators: int | None, folders: Folders) -> float | None:
     """What so long a measurement costs; None where nobody knows."""
-    hour, count = (None, None) if who is None else (hour_usd(who), _count(who))
+    hour, count = (None, None) if who is None else (hour_usd(who, folders), _count(who, folders))
     return None if hour is None or not count else hour * length_s / 3600 * (accelerators or count) / count
 
 
-def _count(who: Candidate) -> int | None:
+def _count(who: Candidate, folders: Folders) -> int | None:
     """Accelerators of one node."""
-    return who.accelerators if who.system == THIS_MACHINE else catalog.system(who.system, 1).count_per_node
+    return who.accelerators if who.system == THIS_MACHINE else catalog.system(who.system, 1, folders).count_per_node

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -38,7 +39,7 @@ def places() -> tuple[str, ...]:
 
 def weather(place: str) -> Climate:
     """The weather of a place that ships, or of an EPW file; InputError names the near misses."""
-    if place.casefold().endswith(".epw") or Path(place).is_file():
+    if place.casefold().endswith(".epw") or os.path.isfile(place):  # noqa: PTH113 — no error on names too long
         return epw(Path(place))
     if place not in places():
         hint = did_you_mean(place, places()) or f"known: {', '.join(places())}; or name an .epw file"
@@ -75,7 +76,7 @@ def _shipped(place: str, path: Path, _stamp: Stamp) -> Climate:
 
 @lru_cache(maxsize=16)
 def _epw(path: Path, _stamp: Stamp) -> Climate:
-    lines = list(csv.reader(io.StringIO(read_text(path), newline="")))
+    lines = _lines(path)
     head, told, body, first = _parts(lines, path)
     place, altitude_m = head[1], _altitude(head, path)
     hours = list(_hours(body, first, path))
@@ -95,6 +96,13 @@ def _epw(path: Path, _stamp: Stamp) -> Climate:
         source=f"{path.name}: {head[4]} of station {head[5]}",
         date=body[0][0],
     )
+
+
+def _lines(path: Path) -> list[list[str]]:
+    try:
+        return list(csv.reader(io.StringIO(read_text(path), newline="")))
+    except csv.Error as error:  # such as a quote that nothing closes
+        raise InputError(f"this is no EPW file: {error}", where=str(path), hint=_HINT) from None
 
 
 def _parts(lines: Sequence[list[str]], path: Path) -> tuple[list[str], int, Sequence[list[str]], int]:

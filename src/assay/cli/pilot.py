@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from assay.cli.verbs import Verbs
@@ -36,6 +38,12 @@ def place_option(function: click.decorators.FC) -> click.decorators.FC:
     return click.option(
         "--pilot", "place", default=".", show_default=True, type=click.Path(), help="The pilot's file or folder."
     )(function)
+
+
+def catalog_option(function: click.decorators.FC) -> click.decorators.FC:
+    """`--catalog DIR`, for systems of one's own."""
+    told = "A folder of your own; may be repeated."
+    return click.option("--catalog", "folders", multiple=True, type=click.Path(path_type=Path), help=told)(function)
 
 
 def at(path: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from assay.cli.output import say
-from assay.cli.pilot import at, place_option
+from assay.cli.pilot import at, catalog_option, now, place_option
 
 
 @click.command()
@@ -20,9 +20,10 @@ from assay.cli.pilot import at, place_option
 @click.option("--anyway", default="", metavar="REASON", help="Take a run that does not match, and keep why.")
 @click.option("--link", is_flag=True, help="Leave the run where it is, and keep only where that is.")
 @click.option("--runs", "root", default="runs", show_default=True, type=click.Path(), help="Where runs are looked for.")
+@catalog_option
 def add(
     what: tuple[str, ...], place: str, candidate: str, workload: str, stage: int, note: str, anyway: str, link: bool,
-    root: str,
+    root: str, folders: tuple[Path, ...],
 ) -> None:  # fmt: skip
     """Add runs made elsewhere to the pilot, or a vendor's answers (a CSV with the columns id and answer).
 
@@ -31,16 +32,15 @@ def add(
     """
     from assay.api import pilot_adding
     from assay.api.pilot_people import owner
-    from assay.cli.pilot import now
 
     moment, who = now(), owner(Path.cwd())
     for one in what:
         if one.endswith(".csv"):
-            say(f"Added: {pilot_adding.add_answers(place, Path(one), candidate, moment)}")
+            say(f"Added: {pilot_adding.add_answers(place, Path(one), candidate, moment, folders)}")
             continue
         told = pilot_adding.add(
             place, one, candidate=candidate, workload=workload, stage=stage, by=who, at=moment, note=note,
-            anyway=anyway, link=link, root=root,
+            anyway=anyway, link=link, root=root, folders=folders,
         )  # fmt: skip
         say(f"Added: {told.run} as {told.workload} on {told.candidate}, stage {told.stage}")
         for word in told.unlike:

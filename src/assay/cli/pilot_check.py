@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from assay.cli.output import emit, format_option, say
+from assay.cli.pilot import at, catalog_option, today
 
 
 @click.command()
 @click.argument("path", default=".", type=click.Path())
+@catalog_option
 @format_option
-def check(path: str, fmt: str) -> None:
+def check(path: str, folders: tuple[Path, ...], fmt: str) -> None:
     """Explain everything that is wrong with a pilot's file (PATH: the file, or its folder; default: here).
 
     Each problem has its line, what is wrong and what to write instead. A warning makes the decision weaker, an error
@@ -20,10 +23,9 @@ def check(path: str, fmt: str) -> None:
     """
     from assay.api.pilot_file import path_of
     from assay.api.piloting import check as problems_of
-    from assay.cli.pilot import at, today
     from assay.errors import InputError
 
-    found = problems_of(path, today())
+    found = problems_of(path, today(), folders)
     rows = [
         {"line": one.line, "severity": one.severity, "key": one.key, "what": one.what, "write instead": one.hint}
         for one in found

@@ -29,7 +29,7 @@ def init(
     """
     from assay.api.pilot_people import owner
     from assay.api.pilot_start import TEMPLATES, start
-    from assay.cli.pilot import today
+    from assay.cli.pilot import at, today
 
     if sys.stdin.isatty():
         template = template or click.prompt("Kind of pilot", type=click.Choice(list(TEMPLATES)), err=True)
@@ -44,4 +44,4 @@ def init(
         days=days,
     )  # fmt: skip
     say(f"Written: {path}")
-    say(f"Next: assay pilot check {path.parent}")
+    say(f"Next: assay pilot check{at(str(path.parent))}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from assay.cli.output import emit, format_option, say
+from assay.cli.pilot import catalog_option, today
 
 if TYPE_CHECKING:
     from assay.pilot import Pilot
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
 @click.option("--candidate", default="", help="The questions for this one alone.")
 @click.option("--compare", is_flag=True, help="What was answered and measured, side by side.")
 @click.option("--open", "only_open", is_flag=True, help="Only what is neither answered nor measured.")
+@catalog_option
 @format_option
-def rfp(path: str, candidate: str, compare: bool, only_open: bool, fmt: str) -> None:
+def rfp(
+    path: str, candidate: str, compare: bool, only_open: bool, folders: tuple[Path, ...], fmt: str
+) -> None:  # fmt: skip
     """What to ask vendors, what moves the decision most first (PATH: the file, or its folder; default: here).
 
     \b
@@ -30,14 +35,13 @@ def rfp(path: str, candidate: str, compare: bool, only_open: bool, fmt: str) -> 
     from assay.api.deciding import decide
     from assay.api.pilot_adding import named
     from assay.api.piloting import pilot as read
-    from assay.cli.pilot import today
     from assay.decide import rfp as asked
 
-    told = read(path)
+    told = read(path, folders)
     names = [c.name for c in told.candidates if c.via != "own"]
     if candidate:
         names = [named("candidate", candidate, told.candidates).name]
-    found = decide(path, today=today(), n=10_000).questions
+    found = decide(path, today=today(), folders=folders, n=10_000).questions
     table = asked.compared(found, names) if compare else asked.rows(found)
     head, *body = table
     rows = [dict(zip(head, line, strict=True)) for line in body]

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from assay.cli.output import say
-from assay.cli.pilot import at
+from assay.cli.pilot import at, catalog_option
 
 
 @click.command()
@@ -21,10 +21,11 @@ from assay.cli.pilot import at
 @click.option("--python", help="Interpreter that runs the trials, with its PyTorch; default: this one.")
 @click.option("--no-sensors", is_flag=True, help="Read no device, only what the trial says.")
 @click.option("--together", is_flag=True, help="Measure although another measurement is under way; runs are marked.")
+@catalog_option
 @click.pass_context
 def run(
     ctx: click.Context, path: str, stage: int, candidate: str, workload: str, quick: bool, budget_s: float | None,
-    python: str | None, no_sensors: bool, together: bool,
+    python: str | None, no_sensors: bool, together: bool, folders: tuple[Path, ...],
 ) -> None:  # fmt: skip
     """Run a stage of a pilot (PATH: the file, or its folder; default: here).
 
@@ -45,7 +46,7 @@ def run(
     interrupts.once()
     found = run_stage(
         path, stage, candidate=candidate, workload=workload, quick=quick, budget_s=budget_s, python=python,
-        by=owner(Path.cwd()), progress=say, vendors=() if no_sensors else None, together=together,
+        by=owner(Path.cwd()), progress=say, vendors=() if no_sensors else None, together=together, folders=folders,
     )  # fmt: skip
     for one in found.added:
         say(f"Added: {one.run} ({one.note}) as {one.workload} on {one.candidate}")

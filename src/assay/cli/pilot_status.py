@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from assay.cli.output import emit, format_option, say
+from assay.cli.pilot import catalog_option, today
 
 if TYPE_CHECKING:
     from assay.api.pilot_status import Status
@@ -15,17 +17,17 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("path", default=".", type=click.Path())
 @click.option("--candidate", default="", help="Every gate of this one.")
+@catalog_option
 @format_option
-def status(path: str, candidate: str, fmt: str) -> None:
+def status(path: str, candidate: str, folders: tuple[Path, ...], fmt: str) -> None:
     """Where the pilot stands (PATH: the file, or its folder; default: here).
 
     A row for each candidate with its stages: passed, failed or not proven. With --candidate: each gate, and why.
     """
     from assay.api.pilot_status import status as status_of
-    from assay.cli.pilot import today
     from assay.codec import encode
 
-    found = status_of(path, today())
+    found = status_of(path, today(), folders)
     rows = _gates(found, candidate) if candidate else _stages(found)
     data = {
         "spent": encode(found.spent), "added": encode(found.known.added), "next": encode(found.next),

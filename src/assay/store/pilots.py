@@ -11,9 +11,12 @@ import csv as csv_module
 import hashlib
 import io
 import json
+import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from assay.codec import decode, encode, read_csv, read_json
@@ -23,7 +26,10 @@ from assay.run import Run
 from assay.store.folders import HEAD, find, safe
 from assay.store.reading import load
 
-_DATED = -len("-2026-11-27-1a2b3c4d")  # what a file of answers ends in
+_ANSWERS = ("candidate", "id", "answer")  # the columns of a file of answers
+_MOMENT = re.compile(r"-(\d{8}(?:T\d{6})?)-[0-9a-f]{8}$")  # in the name of a file of answers
+_MARK = re.compile(r"^(<{7}|>{7}|={7})( .*)?$", re.MULTILINE)  # what git leaves where it cannot merge
+_LONGEST, _LONGEST_S = 1000, 3.2e9  # of a path; of a run: a century
 
 ADDED, RUNS, ANSWERS, DECISIONS, LAUNCH = "added", "runs", "answers", "decisions", "launch"
 
@@ -46,6 +52,17 @@ class Added:
     sha256: str = ""  # of its run.json
     duration_s: float = 0.0
     accelerators: int | None = None  # that it used; None: nobody knows
+
+    def __post_init__(self) -> None:
+        if self.stage not in (1, 2, 3):
+            raise ValueError(f"there is no stage {self.stage}: 1, 2 or 3")
+        if self.accelerators is not None and not 1 <= self.accelerators <= 1e8:
+            raise ValueError("accelerators: at least 1, or nothing where nobody knows")
+        if not 0 <= self.duration_s <= _LONGEST_S:
+            raise ValueError("duration_s: no run takes that long")
+        if not self.id or not self.run or len(self.run) > _LONGEST:
+            raise ValueError("run: a name is wanted, or a path")
+        datetime.fromisoformat(self.at)  # or the ValueError that says so
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +98,14 @@ def add_answers(folder: Path, candidate: str, csv: Path, at: str, *, only: bool 
     """Take in what a vendor answered: a CSV with the columns `id` and `answer`; `only` its rows of this candidate."""
     rows = read_csv(csv, ("id", "answer"))
     kept = [row for row in rows if row["answer"] and (not only or row.get("candidate") == candidate)]
-    text = _csv_text([{"id": row["id"], "answer": row["answer"]} for row in kept])
-    return keep(folder / ANSWERS / f"{safe(candidate)}-{at[:10]}-{_hash(text)}.csv", text)
+    text = _csv_text([{"candidate": candidate, "id": row["id"], "answer": row["answer"]} for row in kept])
+    return keep(folder / ANSWERS / f"{safe(candidate)}-{_hash(candidate)[:4]}-{_moment(at)}-{_hash(text)}.csv", text)
 
 
 def add_decision(folder: Path, decision: Mapping[str, object], at: str) -> Path:
     """Keep a decision, as it was on that day."""
     text = _text(decision)
-    moment = at.replace("-", "").replace(":", "").partition("+")[0].removesuffix("Z")
-    return keep(folder / DECISIONS / f"{moment}-{_hash(text)}.json", text)
+    return keep(folder / DECISIONS / f"{_moment(at)}-{_hash(text)}.json", text)
 
 
 def add_script(folder: Path, name: str, text: str) -> Path:
@@ -100,24 +116,23 @@ def add_script(folder: Path, name: str, text: str) -> Path:
     return keep(path, text)
 
 
-def kept(folder: Path, candidates: Mapping[str, str] | None = None) -> Kept:
-    """What a folder holds. `candidates` says which name stands behind a file's (`buy-h100` -> "buy H100")."""
-    added, bad = [], []
+def kept(folder: Path) -> Kept:
+    """What a folder holds."""
+    added, bad = list[Added](), list[str]()
     for path in sorted((folder / ADDED).glob("*.json")):
         try:
             added.append(decode(read_json(path), Added, str(path)))
         except InputError as error:
             bad.append(str(error))
     answers: dict[str, dict[str, str]] = {}
-    for path in sorted((folder / ANSWERS).glob("*.csv"), key=lambda path: path.stem[_DATED:]):
-        name = path.stem[:_DATED]
+    for path in sorted((folder / ANSWERS).glob("*.csv"), key=_answered):
         try:
-            rows = read_csv(path, ("id", "answer"))
+            rows = _answers(path)
         except InputError as error:
             bad.append(str(error))
             continue
-        told = answers.setdefault((candidates or {}).get(name, name), {})
-        told |= {row["id"]: row["answer"] for row in rows if row["answer"]}
+        for row in rows:
+            answers.setdefault(row["candidate"], {})[row["id"]] = row["answer"]
     unique = {(a.id, a.candidate, a.workload, a.stage): a for a in sorted(added, key=lambda a: a.at, reverse=True)}
     return Kept(
         added=tuple(sorted(unique.values(), key=lambda a: a.at)), answers=answers, unreadable=tuple(bad),
@@ -125,9 +140,28 @@ def kept(folder: Path, candidates: Mapping[str, str] | None = None) -> Kept:
     )  # fmt: skip
 
 
-def names(candidates: tuple[str, ...]) -> Mapping[str, str]:
-    """How each candidate is called in the name of a file."""
-    return {safe(name): name for name in candidates}
+def _answers(path: Path) -> list[dict[str, str]]:
+    """What a file of answers says; one that git could not merge says two things, and is refused."""
+    if mark := _MARK.search(text := read_text(path)):
+        line = text.count("\n", 0, mark.start()) + 1
+        what = "two people changed the same lines, and git could not tell whose are meant"
+        raise InputError(what, where=f"{path}:{line}", hint="take this file out, and add the right answers again")
+    return [row for row in read_csv(path, _ANSWERS) if row["answer"]]
+
+
+def _answered(path: Path) -> tuple[str, str]:
+    """When answers were added, by the name of their file: the latest come last."""
+    moment = _MOMENT.search(path.stem)
+    return (moment[1] if moment else "", path.name)
+
+
+def _moment(at: str) -> str:
+    """A moment to the second, as part of a name.
+
+    >>> _moment("2026-11-27T10:15:00+00:00")
+    '20261127T101500'
+    """
+    return re.sub(r"[-:]", "", at)[: len("20261127T101500")]
 
 
 def run_of(folder: Path, added: Added) -> Run:
@@ -138,8 +172,8 @@ def run_of(folder: Path, added: Added) -> Run:
 def where(folder: Path, added: Added) -> Path:
     """The folder of the run behind an entry."""
     inside = folder / RUNS / added.run
-    path = inside if inside.is_dir() else Path(added.run)
-    if not (path / HEAD).is_file():
+    path = inside if os.path.isdir(inside) else Path(added.run)  # noqa: PTH112 — no error on names too long
+    if not os.path.isfile(path / HEAD):  # noqa: PTH113
         what = f"run {added.id[:8]} of {added.candidate} is not here"
         raise InputError(what, where=str(path), hint=f"{added.by or 'who added it'} has it: fetch it, and try again")
     if added.sha256 and fingerprint(path) != added.sha256:
@@ -174,7 +208,7 @@ def _text(told: object) -> str:
 
 def _csv_text(rows: Sequence[Mapping[str, str]]) -> str:
     text = io.StringIO()
-    writer = csv_module.DictWriter(text, ("id", "answer"), lineterminator="\n")
+    writer = csv_module.DictWriter(text, _ANSWERS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
