@@ -116,6 +116,7 @@ class Candidate:
     interruption_hz: Assumption | None = None  # spot
     licence_usd_per_s: Assumption | None = None  # per accelerator
     porting_s: Assumption | None = None  # engineer's time before the work runs well
+    training_s: Assumption | None = None  # people's time until they can run it: a new stack, a new vendor's tools
     people: Assumption | None = None  # who run it; None: as servers usually need
     power_w: float | None = None  # highest draw of one node, measured or promised; None: the catalog's
     p999_power_w: float | None = None  # measured: drawn or exceeded one second in a thousand

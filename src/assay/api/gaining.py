@@ -75,9 +75,11 @@ def _waiting(
 
     value = spread(formula, named)  # type: ignore[arg-type]  # a mapping is a table
     faster = stated[case.loads[0].rate].value / stated[other.loads[0].rate].value
+    tries = float(roi.iterations_per_day(often, faster, 1.0))
+    waited, run = f"{100 * told.waiting_share.value:.0f} %", show(told.iteration_s.value, "s")
     how = (
-        f"{engineers:g} engineers × {often:g} runs a day × {show(told.iteration_s.value, 's')}, which is "
-        f"{faster:.2g} times as fast as on {other.name}, × {100 * told.waiting_share.value:.0f} % of it waited"
+        f"{engineers:g} engineers × {often:g} runs a day × {run}, which is {faster:.2g} times as fast as on "
+        f"{other.name}, × {waited} of it waited; {tries:.2g} runs a day would fit"
     )
     yield Gain(name="less waiting", usd=value, how=how)
 

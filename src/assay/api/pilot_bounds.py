@@ -36,7 +36,8 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     # how long
     "horizon_s": (_MONTH_S, 50 * _YEAR_S), "server_life_s": _LIFE, "network_life_s": _LIFE, "storage_life_s": _LIFE,
     "plant_life_s": _LIFE, "commitment_s": (_DAY_S, 50 * _YEAR_S), "delivery_s": (0, 20 * _YEAR_S),
-    "ramp_s": (0, 20 * _YEAR_S), "porting_s": (0, 1000 * _YEAR_S), "save_s": (0, _YEAR_S), "recovery_s": (0, _YEAR_S),
+    "ramp_s": (0, 20 * _YEAR_S), "porting_s": (0, 1000 * _YEAR_S),
+    "training_s": (0, 1000 * _YEAR_S), "save_s": (0, _YEAR_S), "recovery_s": (0, _YEAR_S),
     "failure_hz": (0, 1 / 60), "interruption_hz": (0, 1 / 60), "spot_interruption_hz": (0, 1 / 60),
     # shares: of a whole, which cannot be more than all of it; or of another thing, which can
     "resale": _SHARE, "network_resale": _SHARE, "power_load": _SHARE, "idle_load": _SHARE, "rent_decay": (0, 0.99),

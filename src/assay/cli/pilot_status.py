@@ -12,6 +12,8 @@ from assay.cli.pilot import catalog_option, today
 
 if TYPE_CHECKING:
     from assay.api.pilot_status import Status
+    from assay.decision import Spent
+    from assay.pilot import Pilot
 
 
 @click.command()
@@ -63,6 +65,18 @@ def _gates(found: Status, candidate: str) -> list[dict[str, object]]:
     ]
 
 
+def calendar(told: Pilot, spent: Spent) -> list[str]:
+    """The next milestone, and who owns what."""
+    from datetime import date, timedelta
+
+    today = date.fromisoformat(told.starts) + timedelta(days=spent.day - 1)
+    ahead = sorted((day, what) for what, day in told.milestones.items() if spent.day and day >= today.isoformat())
+    lines = [f"Next milestone: {ahead[0][1]}, {ahead[0][0]}."] if ahead else []
+    if told.owners:
+        lines.append("Owners: " + "; ".join(f"{role}: {who}" for role, who in told.owners.items()) + ".")
+    return lines
+
+
 def _remarks(found: Status, path: str) -> None:
     from assay.cli.pilot_decide import steps
     from assay.units import show
@@ -73,6 +87,8 @@ def _remarks(found: Status, path: str) -> None:
         money += f" of {show(spent.budget_usd, 'usd')}"
     day = f"Day {spent.day} of {spent.days}" if spent.day else f"Starts on {found.pilot.starts}"
     say(f"{day}; {money}.{f' {spent.note}.' if spent.note else ''}")
+    for line in calendar(found.pilot, found.spent):
+        say(line)
     for text in found.known.unreadable:
         say(f"Warning: {text}")
     steps(found.next, path)

@@ -44,9 +44,14 @@ def _capital(case: Case, x: Mapping[str, Amount], machines: Amount) -> dict[str,
         "plant_life_s": case.of(x, "plant_life_s", 15 * YEAR_S),
         "spares_usd": servers * _extra(case, x, "spares", "spares_share"),
         "install_usd": servers * _extra(case, x, "install", "install_share"),
-        "once_usd": case.of(x, "porting_s") * case.of(x, "engineer_usd_per_s") * case.of(x, "pay_overhead", 1.0),
+        "once_usd": _people_s(case, x) * case.of(x, "engineer_usd_per_s") * case.of(x, "pay_overhead", 1.0),
         "once_life_s": case.horizon_s, "cost_of_capital": case.of(x, "cost_of_capital"),
     }  # fmt: skip
+
+
+def _people_s(case: Case, x: Mapping[str, Amount]) -> Amount:
+    """Time that is paid once: porting and learning."""
+    return case.of(x, "porting_s") + case.of(x, "training_s")
 
 
 def _running(case: Case, x: Mapping[str, Amount], used: Amount, machines: Amount) -> dict[str, Amount]:

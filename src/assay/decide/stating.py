@@ -29,6 +29,10 @@ OF_ALL: Mapping[str, str] = {
     "cost_of_capital": "cost of capital",
 }  # fmt: skip
 OF_RENT: Mapping[str, str] = {"rent_decay": "fall of rents", "egress_usd_per_byte": "egress"}
+# What a candidate says of itself.
+_OWN: Mapping[str, str] = {
+    "porting_s": "porting", "training_s": "training", "people": "people", "licence_usd_per_s": "licence",
+}  # fmt: skip
 # What nobody can find out today.
 FUTURE = frozenset({OF_RENT["rent_decay"], *(SHARED[name] for name in (
     "server_life_s", "network_life_s", "storage_life_s", "plant_life_s", "resale", "network_resale",
@@ -99,7 +103,7 @@ def _common(standing: Standing, demand: Demand, economics: Economics, table: Tab
     keys["utilization"] = table.put("utilization", "", use, c.name, "" if demand.utilization else "utilization")
     if demand.growth is not None:
         keys["growth"] = table.put("growth of the work", "", demand.growth, c.name)
-    for name, label in (("porting_s", "porting"), ("people", "people"), ("licence_usd_per_s", "licence")):
+    for name, label in _OWN.items():
         stated = getattr(c, name)
         if stated is not None:
             unit = "person" if name == "people" else suffix(name)
