@@ -52,7 +52,7 @@ def queue_after_s(queue_s: float, before: tuple[int, float, float], after: tuple
     which is told as four times today's wait at most.
 
     >>> round(queue_after_s(3600.0, (2, 1 / 7200, 10800.0), (2, 1 / 7200, 5400.0)))
-    241
+    229
     """
     was, becomes = wait_s(*before), wait_s(*after)
     if was <= 0 or math.isinf(was):
