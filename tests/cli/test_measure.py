@@ -14,8 +14,11 @@ import pytest
 from assay import store, summary
 from assay.cli.main import main
 
-# A shell that starts the tests in the background has told its children to ignore Ctrl-C.
-HEED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+# A shell that starts the tests in the background has told its children to ignore Ctrl-C, and `nohup` hang-ups.
+HEED = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    " signal.signal(signal.SIGHUP, signal.SIG_DFL)"
+)
 ASSAY = [sys.executable, "-c", f"{HEED}; from assay.cli.main import main; main()"]
 STEPS = 'for i in range(12): print(\'{"step": %d, "loss": %f}\' % (i, 1 / (i + 1)), flush=True)'
 
