@@ -44,7 +44,7 @@ def test_a_command_becomes_a_run_with_its_figures_its_sensors_and_its_log(tmp_pa
     found = told(run)
     assert 0.02 <= found["interval_s"].value < 0.5
     assert found["tokens_per_s"].value == pytest.approx(100 / 0.02, rel=0.9)
-    assert found["loss"].n > 50
+    assert found["loss"].n >= 45  # a loss that falls is not steady: at most half of it is taken for the beginning
     assert (run.exit_code, run.partial, run.stopped) == (0, False, "")
     assert "host" in {d.id for d in run.devices}
     sensors = {s.metric for s in store.telemetry(at(run, tmp_path))}

@@ -89,6 +89,7 @@ class CoolingSpec:
     supply_celsius: Assumption  # of the air or the water that the racks get
     outdoor: Literal["dry", "wet"]  # whether heat is given to the air by fins, or by evaporating water
     approach_kelvin: Assumption  # supply over outside air (its wet bulb, where water evaporates), without a chiller
+    evaporator_kelvin: Assumption  # a chiller's refrigerant under that supply
     fan_share: Assumption  # in the room
     pump_share: Assumption
     rejection_share: Assumption  # fans outside
@@ -106,7 +107,6 @@ class Plants:
     house_share: Assumption  # lighting, offices, controls: of IT power
     chiller_carnot: Assumption  # a chiller's efficiency as a share of Carnot's
     chiller_approach_kelvin: Assumption  # refrigerant over outside air
-    evaporator_kelvin: Assumption  # refrigerant under the supply
     chiller_cop_most: Assumption
     cycles: Assumption  # of concentration, before an evaporative cooler's water is let off
     cloud_pue: Assumption  # of large clouds

@@ -102,7 +102,7 @@ def _circuit(x: Numbers, of: str, spec: CoolingSpec, rise: float, climate: Clima
     outdoor = _outdoor(spec, climate)
     moving = x[f"{of}fan_share"] + x[f"{of}pump_share"]
     free = free_share(outdoor, x[f"{of}supply_celsius"], rise, x[f"{of}approach_kelvin"])
-    evaporating = x[f"{of}supply_celsius"] - x["evaporator_kelvin"]
+    evaporating = x[f"{of}supply_celsius"] - x[f"{of}evaporator_kelvin"]
     cop = chiller_cop(outdoor, evaporating, x["chiller_approach_kelvin"], x["chiller_carnot"], x["chiller_cop_most"])
     hours = np.asarray(climate.hours)
     chilled = float(np.sum(hours * (1 - free) * (1 + moving) / cop) / np.sum(hours))
@@ -120,8 +120,8 @@ def _own_share(spec: CoolingSpec, liquid_share: float) -> float:
     return liquid_share if spec.liquid_share.value > 0 else 1.0
 
 
-_OF_SPEC = ("approach_kelvin", "fan_share", "pump_share", "rejection_share")
-_OF_PLANTS = tuple(f.name for f in fields(Plants) if f.name.startswith(("ups", "distr", "house", "chiller", "evap")))
+_OF_SPEC = ("approach_kelvin", "evaporator_kelvin", "fan_share", "pump_share", "rejection_share")
+_OF_PLANTS = tuple(f.name for f in fields(Plants) if f.name.startswith(("ups", "distr", "house", "chiller")))
 
 
 def _stated(plant: Plant) -> Mapping[str, Assumption]:
