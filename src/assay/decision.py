@@ -43,6 +43,11 @@ class Ruling:
     found: Value | None = None
     source: str = ""
 
+    @property
+    def reason(self) -> str:
+        """What holds or does not, where it stands alone."""
+        return f"Stage {self.stage}, {self.name}: {self.text}" if self.stage else self.text
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:

@@ -147,3 +147,11 @@ def test_a_stage_is_passed_by_all_of_its_gates_and_failed_by_one():
     assert of("pass", "not proven") == "not proven"
     assert of("not proven", "fail", "pass") == "fail"
     assert of() == "not proven"
+
+
+def test_how_long_it_was_watched_is_said_where_it_has_to_last_and_its_gate_is_named_where_it_stands_alone():
+    steady = Gate(name="stays as fast", stage=3, metric="slowdown", at_most="5 %", quantile="typical")
+    brief = replace(SEEN, metric="slowdown", value=0.0505, low=None, high=None, stage=3, duration_s=47.6)
+    found = rule(steady, [brief], "a", "w")
+    assert found.reason == "Stage 3, stays as fast: measured 5.05 % in 47.6 s; at most 5 % is wanted"
+    assert " in " not in rule(FAST, [SEEN], "a", "w").text

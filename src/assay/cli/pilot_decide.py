@@ -101,7 +101,7 @@ def _row(one: Judged, made: Decision, *, tied: bool) -> Row:
         "paid first": shown(worth.capex_usd.mean, "usd") if worth is not None and worth.capex_usd else "",
         "rests on": "/".join(dict.fromkeys(rate.origin for rate in one.rates)) or "nothing",
         "stages": stages,
-        "why not": one.ruled_out[0].text if one.ruled_out else ", ".join(one.unknown),
+        "why not": one.ruled_out[0].reason if one.ruled_out else ", ".join(one.unknown),
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from assay.pilot import Accepts, Gate, Pilot
 from assay.result import Evidence, Value
 from assay.units import parse, show
 
+_SUSTAINED = 3  # the stage of hours to days
 _CLASSES: dict[Accepts, Evidence] = {"measured": "A", "published": "B", "stated": "D", "predicted": "C"}
 
 
@@ -145,6 +146,8 @@ def _ruled(gate: Gate, one: Witness) -> Ruling:
     if found.low != found.high:
         told += f" ({_shown(gate, found.low)} to {_shown(gate, found.high)})"
     name = {"p90": "90th percentile ", "p99": "99th percentile "}.get(gate.quantile, "")
+    if gate.stage == _SUSTAINED and one.origin == "measured" and one.duration_s:  # seconds are no days: it is said
+        told += f" in {show(one.duration_s, 's')}"
     text = f"{one.origin} {name}{told}; {' and '.join(words) or 'nothing'} is wanted"
     return Ruling(
         name=gate.name, proof=proof, text=text, stage=gate.stage, metric=gate.metric, wanted=wanted, found=found,

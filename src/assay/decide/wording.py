@@ -85,7 +85,7 @@ def reasons(
     lines += [_overturned(one) for one in overturns[:2]]
     for one in candidates:
         if one.ruled_out:
-            lines.append(f"{one.name} is ruled out. {one.ruled_out[0].text}")
+            lines.append(f"{one.name} is ruled out. {one.ruled_out[0].reason}")
         elif one.unknown:
             lines.append(f"{one.name} has no figure. Not known: {_and(one.unknown[:2])}.")
     return tuple(lines[:9])
