@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,24 @@ def test_the_verdict_is_the_first_line_and_the_reasons_go_where_it_goes(
     assert out.startswith("Choose buy: $")
     assert "Why: buy costs less than rent when it is used more than" in out
     assert "Kept: " in err
+    assert len(list((folder / "decisions").glob("*.json"))) == 1
+
+
+def test_a_decision_is_kept_though_its_reader_went_away(folder: Path) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "from assay.cli.main import main; main()",
+        "pilot",
+        "decide",
+        str(folder),
+        "--draws",
+        "5000",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        process.wait(timeout=120)
     assert len(list((folder / "decisions").glob("*.json"))) == 1
 
 

@@ -49,14 +49,15 @@ def decide(
     rooms = [Path(folder) for folder in folders]
     made = deciding.decide(path, today=today(), folders=rooms, n=draws)
     before = keeping.changed(path, made)
+    kept = None if no_keep else keeping.keep(path, made)  # first of all: who reads may stop reading ("| head")
     _print(made, fmt)
     _remarks(made, path)
     for line in keeping.unread(path):
         say(f"Warning: not read: {line}")
     for line in before:
         say(f"Since the last decision: {line}")
-    if not no_keep:
-        say(f"Kept: {keeping.keep(path, made)}")
+    if kept is not None:
+        say(f"Kept: {kept}")
     if focus is not None:
         _focus(made, path, focus, rooms)
     if out is not None:
