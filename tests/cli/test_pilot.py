@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -211,4 +212,12 @@ def test_the_first_two_stages_really_run_here_and_prove_what_they_can(folder):
     gates = {one["name"]: one["proof"] for one in told["gates"]["workstation"]}
     assert gates["runs to its end"] == gates["same numbers as the reference"] == "pass"
     assert gates["scales"] in ("pass", "fail")
+    done = subprocess.run([*program, "decide", "--no-keep", "--draws", "1000", "--format", "json"],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    (here,) = [one for one in json.loads(done.stdout)["candidates"] if one["name"] == "workstation"]
+    (software,) = [one for one in here["risks"]["risks"] if one["name"] == "software maturity"]
+    ran = [one["text"] for one in software["evidence"] if "operators ran" in one["text"]]
+    assert ran, software
+    assert len(set(re.findall(r"\d+", ran[0]))) == 1  # all of them
+    assert int(ran[0].split()[0]) > 25
     assert gates["stays as fast"] == "not proven"

@@ -1,5 +1,7 @@
 """Runs workloads one after the other in one interpreter with PyTorch, for the tests: to start one costs seconds.
 
+The workload "operators" has operators of its own beside PyTorch's, each wrong in another way.
+
 Jobs come in as JSON, {name: [workload, settings]}; {name: [lines, exit code]} goes to the file that is named, with the
 rank behind its name. The workload "count" builds a model without memory and counts its parameters and operations.
 """
@@ -55,11 +57,54 @@ def count(kit, _, settings):
     return {"parameters": sum(one.numel() for one in model.parameters()), "flop": counted}, 0
 
 
+def operators(kit, _, settings):
+    """What is found of planted operators: right, wrong, wrong in place, no number, and one that the host does."""
+    import warnings
+
+    torch, listening = kit.torch, by_path(WORKLOADS / "train_operators.py")
+    exact = lambda x: x.dtype == torch.float64  # noqa: E731 — as the reference is computed
+
+    def fallen(x):
+        if not exact(x):
+            warnings.warn("toy::fallen is not supported and will fall back to run on the CPU", stacklevel=1)
+        return x * 2
+
+    def placed(x):
+        x.mul_(2 if exact(x) else 3)
+
+    def only_fp32(x):
+        if exact(x):
+            raise NotImplementedError("not in fp64")
+        return x * 2
+
+    ways = {
+        "right": lambda x: x * 2, "wrong": lambda x: x * (2 if exact(x) else 2.1), "fallen": fallen,
+        "broken": lambda x: x * 2 if exact(x) else x * float("nan"),
+        "shaped": lambda x: x * 2 if exact(x) else x[:1] * 2,
+    }  # fmt: skip
+    library = torch.library.Library("toy", "DEF")
+    for name, way in ways.items():
+        library.define(f"{name}(Tensor x) -> Tensor")
+        library.impl(name, way, "CPU")
+    library.define("placed(Tensor(a!) x) -> ()")
+    library.impl("placed", placed, "CPU")
+    library.define("only_fp32(Tensor x) -> Tensor")
+    library.impl("only_fp32", only_fp32, "CPU")
+    listener = listening.Listener(torch, reduced=False)
+    for name in (*ways, "placed", "only_fp32"):
+        listener.call(getattr(torch.ops.toy, name).default, (torch.ones(4, 4),), {})
+    for size in (2**12, 8):  # the first call is too large to be done again, the second is not
+        listener.call(torch.ops.aten.mm.default, (torch.ones(size, size), torch.ones(size, 2)), {})
+    listener.call(torch.ops.aten.rand.default, ([4],), {})
+    return {name: [one.passed, one.text("toy")] for name, one in listener.seen.items()}, 0
+
+
 def main(out):
     kit = by_path(WORKLOADS / "kit.py").Kit({"device": "cpu", "threads": 1}, {}, by_path)
     jobs, answers = json.loads(Path(out).with_suffix(".jobs").read_text(encoding="utf-8")), {}
     for name, (workload, settings) in jobs.items():
-        answers[name] = (count if workload == "count" else done)(kit, workload, settings)
+        way = {"count": count, "operators": operators}.get(workload, done)
+        answers[name] = way(kit, workload, settings)
     Path(f"{out}.{os.environ.get('RANK', '0')}").write_text(json.dumps(answers), encoding="utf-8")
     kit.leave()
 

@@ -15,7 +15,7 @@ from tests.measure.workloads import ENGINE, TORCH, cases, events, kit, needs_tor
 from assay.catalog.models import model
 from assay.codec import decode
 from assay.counting import parameters
-from assay.measure.workloads import train_check, train_job, train_presets, train_shapes, train_step
+from assay.measure.workloads import train_check, train_job, train_operators, train_presets, train_shapes, train_step
 from assay.measure.workloads.train_check import Reference, compare
 from assay.measure.workloads.train_loop import Trace
 from assay.model import ConvShape, DlrmShape, TransformerShape
@@ -193,6 +193,9 @@ def ran(tmp_path_factory):
     jobs = {name: job(**options) for name, options in SOUND.items()}
     jobs |= {name: job(fault=fault, **options) for name, (fault, options) in FAULTY.items()}
     jobs |= {f"count {name}": ["count", {"model": name, "micro_batch": "2"}] for name in train_presets.PRESETS}
+    jobs |= {f"operators of {name}": job(model=name, precision=how, check_steps=0, steps=1, operators="on")
+             for name, how in zip(TINY, ("fp32", "bf16", "fp16", "fp16", "bf16", "fp32"), strict=True)}  # fmt: skip
+    jobs["planted operators"] = ["operators", {}]
     jobs["checkpoints"] = job(checkpoint_every=3, folder=str(folder))
     return {**run_jobs(folder, jobs)[0], "folder": folder}
 
@@ -241,6 +244,43 @@ def test_a_faulty_run_does_not_pass(ran, name):
     lines, _ = ran[name]
     ((passed, text),) = checks(lines)
     assert not passed, text
+
+
+@needs_torch
+@pytest.mark.parametrize("name", TINY)
+def test_each_operator_of_a_sound_step_comes_to_what_the_host_comes_to(ran, name):
+    lines, code = ran[f"operators of {name}"]
+    assert code == 0
+    told = {line["name"]: line for line in lines if line.get("event") == "check"}
+    assert len(told) > 25
+    assert all(line["passed"] for line in told.values()), [line for line in told.values() if not line["passed"]]
+    assert {"operator mm", "operator addmm"} & told.keys()
+    attention = [line["text"] for key, line in told.items() if "scaled_dot_product" in key]
+    assert all("off the host's fp64" in text for text in attention)
+    assert bool(attention) == (name not in {"resnet-tiny", "dlrm-tiny"})
+
+
+@needs_torch
+def test_an_operator_that_is_wrong_or_runs_elsewhere_is_found(ran):
+    found, _ = ran["planted operators"]
+    assert {name for name, (passed, _) in found.items() if not passed} == {
+        "wrong", "fallen", "broken", "shaped", "placed",
+    }  # fmt: skip
+    assert found["wrong"][1] == "1 call a step, 0.05 off the host's fp64 (0.001 allowed)"
+    assert found["placed"][1] == "1 call a step, 0.5 off the host's fp64 (0.001 allowed)"
+    assert found["fallen"][1] == "1 call a step, computed on the host, not on toy"
+    assert found["only_fp32"][1] == found["rand"][1] == "1 call a step, not compared"
+    assert found["mm"][1].startswith("2 calls a step, 0 off")
+
+
+def test_an_operator_that_the_device_has_not_is_named():
+    made = kit(place="mps")
+    text = "The operator 'aten::_upsample_bicubic2d_aa.out' is not currently implemented for the MPS device.\nMore"
+    train_operators.missing(made, NotImplementedError(text))
+    train_operators.missing(made, RuntimeError("'aten::mm' went wrong"))
+    (said,) = made.said
+    assert (said["name"], said["passed"]) == ("operator _upsample_bicubic2d_aa", False)
+    assert said["text"].endswith("is not currently implemented for the MPS device.")
 
 
 @needs_torch

@@ -125,6 +125,8 @@ def measures(
             what=what, timeout_s=budget_s,
         )  # fmt: skip
 
+    if stage == 1 and trial.workload == _SCALED:
+        settings.setdefault("operators", "on")
     if stage != 2 or trial.workload != _SCALED:
         return (one({1: "does it run, and come to the same", 2: "how fast", 3: "does it stay so"}[stage]),)
     first = int(settings.get("micro_batch") or _MICRO_BATCH)

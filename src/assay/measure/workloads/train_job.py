@@ -34,6 +34,7 @@ class Job:
     steps: int | None
     checkpoint_every: int
     check_steps: int
+    operators: bool
     seed: int
     profile: bool
     fault: str
@@ -91,6 +92,7 @@ def read(kit: Any) -> Job:
         data=ask.one_of("data", ("synthetic", "real")), workers=ask.number("workers", 2, least=0),
         steps=ask.number("steps", 0) if kit.options.get("steps") else None,
         checkpoint_every=ask.number("checkpoint_every", 0, least=0), check_steps=ask.number("check_steps", 8, least=0),
+        operators=ask.one_of("operators", ("off", "on")) == "on",
         seed=ask.number("seed", 0, least=0), profile=ask.one_of("profile", ("off", "on")) == "on", fault=fault,
         flop_per_sample=shapes.flop_per_sample(net, seq_len),
     ))  # fmt: skip

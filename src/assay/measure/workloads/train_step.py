@@ -51,6 +51,7 @@ OPTIONS = {
     "steps": ("", "empty: as many as the budget allows"),
     "checkpoint_every": ("0", "steps between checkpoints; 0: none"),
     "check_steps": ("8", "first steps that are done again and compared; 0: none"),
+    "operators": ("off", "on: each operator of a step is tried against the host, after the run"),
     "seed": ("0", "of weights and data"),
     "profile": ("off", "on: two more steps under PyTorch's profiler; the trace goes to the folder"),
 }
@@ -72,10 +73,13 @@ def run(kit: Any) -> None:
             raise SystemExit(OOM_EXIT) from error
         if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
             raise SystemExit(f"compile: {text}; install what it misses, or write off") from error
+        kit.beside("train_operators").missing(kit, error)
         raise
     together = kit.beside("train_parallel").together(kit, job)
     if kit.rank == 0 and job.check_steps:
         kit.beside("train_check").check(kit, job, trace)
+    if kit.rank == 0 and job.operators:
+        kit.beside("train_operators").check(kit, job)
     together()
     if kit.rank == 0:
         kit.emit(event="end", case=job.name)
