@@ -100,6 +100,15 @@ def test_a_tail_needs_a_tail():
     assert a_stream(*said(("ttft_s", [0.1] * 500)))["ttft_s"].p99 == 0.1
 
 
+def test_the_slowest_tenth_of_the_steps_is_the_lower_tail_of_the_rate():
+    times = ([1.0] * 7 + [2.0]) * 80
+    found = a_stream(*said(("step_s", times), ("tokens", [100.0] * len(times))))["tokens_per_s"]
+    assert (found.p10, found.p90) == (50.0, 100.0)
+    assert found.p01 == 50.0
+    few = a_stream(*said(("step_s", times[:40]), ("tokens", [100.0] * 40)))["tokens_per_s"]
+    assert (few.p10, few.p01) == (None, None)
+
+
 def test_ranks_fold_as_their_metric_means():
     """A step takes as long as its slowest rank, work adds up, memory is the fullest's, a loss is the mean."""
     slow = said(

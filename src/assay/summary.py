@@ -81,6 +81,8 @@ class Figure:
     steady: bool
     p90: float | None = None  # None: fewer samples than a tail needs
     p99: float | None = None
+    p10: float | None = None  # nine in ten are no lower
+    p01: float | None = None
 
 
 def summarise(run: Run) -> tuple[CaseSummary, ...]:
@@ -155,9 +157,12 @@ def _figure(case: str, name: str, ranks: Sequence[Series], begins_s: float, stea
     return Figure(
         case=case, metric=told, value=value, low=low if sure else None, high=high if sure else None,
         n=sum(map(len, parts)), dropped=sum(map(len, ranks)) - sum(map(len, parts)), spread=stats.spread(chosen),
-        steady=steady, p90=stats.percentile(chosen, 0.9) if told.unit != "bytes" else None,
-        p99=stats.percentile(chosen, 0.99) if told.unit != "bytes" else None,
+        steady=steady, **(_tails(chosen) if told.unit != "bytes" else {}),
     )  # fmt: skip
+
+
+def _tails(values: Floats) -> dict[str, float | None]:
+    return {f"p{p:02}": stats.percentile(values, p / 100) for p in (90, 99, 10, 1)}
 
 
 def _fold(told: Metric, values: Floats) -> stats.Interval:
@@ -195,7 +200,7 @@ def _rates(case: str, ranks: Sequence[Series], begins_s: float, steady: bool) ->
         found.append(Figure(
             case=case, metric=metric(rate), value=stats.rate(amounts, spans), n=len(spans), steady=steady,
             low=mean / typical.high if sure else None, high=mean / typical.low if sure else None,
-            dropped=len(times[0]) - len(spans), spread=stats.spread(spans),
+            dropped=len(times[0]) - len(spans), spread=stats.spread(spans), **_tails(amounts / spans),
         ))  # fmt: skip
     return found
 

@@ -155,3 +155,26 @@ def test_how_long_it_was_watched_is_said_where_it_has_to_last_and_its_gate_is_na
     found = rule(steady, [brief], "a", "w")
     assert found.reason == "Stage 3, stays as fast: measured 5.05 % in 47.6 s; at most 5 % is wanted"
     assert " in " not in rule(FAST, [SEEN], "a", "w").text
+
+
+def test_of_a_rate_the_lower_tail_counts_and_between_two_limits_both():
+    most = replace(FAST, quantile="p99")
+    assert proof(most, replace(SEEN, p99=200e3)) == "not proven"  # the upper tail says nothing of it
+    assert proof(most, replace(SEEN, p01=101e3)) == "pass"
+    found = rule(most, [replace(SEEN, p01=90e3, p99=200e3)], "a", "w")
+    assert (found.proof, found.text) == (
+        "fail",
+        "measured 1st percentile 90 ktokens/s; at least 100 ktokens/s is wanted",
+    )
+    both = replace(FAST, at_most="150 k tokens/s", quantile="p90")
+    assert proof(both, replace(SEEN, p10=110e3, p90=140e3)) == "pass"
+    assert proof(both, replace(SEEN, p10=90e3, p90=140e3)) == "fail"
+    found = rule(both, [replace(SEEN, p10=110e3, p90=160e3)], "a", "w")
+    assert found.proof == "fail"
+    assert found.text.startswith("measured 10th to 90th percentile 110 ktokens/s (110 ktokens/s to 160 ktokens/s); ")
+
+
+@given(value=positive, tail=positive, limit=positive)
+def test_a_tail_passes_or_fails_and_leaves_nothing_open(value, tail, limit):
+    gate = Gate(name="g", stage=2, metric="tokens_per_s", at_least=f"{limit!r} tokens/s", quantile="p90")
+    assert proof(gate, replace(SEEN, value=value, p10=tail)) == ("pass" if tail >= limit else "fail")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,14 +71,13 @@ def _speed(told: Mapping[str, Figure]) -> float:
 
 
 def witness(
-    one: Entry, name: str, value: float, *, low: float | None = None, high: float | None = None,
-    p90: float | None = None, p99: float | None = None,
+    one: Entry, name: str, value: float, *, low: float | None = None, high: float | None = None
 ) -> Witness:  # fmt: skip
     """A figure of an added run."""
     added = one.added
     return Witness(
-        candidate=added.candidate, workload=added.workload, metric=name, value=value, low=low, high=high, p90=p90,
-        p99=p99, stage=added.stage, duration_s=one.run.duration_s, whole=added.whole and one.full, at=added.at,
+        candidate=added.candidate, workload=added.workload, metric=name, value=value, low=low, high=high,
+        stage=added.stage, duration_s=one.run.duration_s, whole=added.whole and one.full, at=added.at,
         source=f"run {added.id[:8]}",
     )  # fmt: skip
 
@@ -93,7 +92,8 @@ def single(entries: Sequence[Entry], wanted: set[str]) -> Iterator[Witness]:
     for one in entries:
         for name, figure in one.told.items():
             ends = (figure.low, figure.high) if figure.steady else (None, None)
-            yield witness(one, name, figure.value, low=ends[0], high=ends[1], p90=figure.p90, p99=figure.p99)
+            found = witness(one, name, figure.value, low=ends[0], high=ends[1])
+            yield replace(found, p90=figure.p90, p99=figure.p99, p10=figure.p10, p01=figure.p01)
         yield from _operators(one)
         checks = [event.text.startswith("passed") for event in one.run.events if event.kind == "check"]
         if checks:

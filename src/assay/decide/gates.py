@@ -12,6 +12,7 @@ from assay.pilot import Accepts, Gate, Pilot
 from assay.result import Evidence, Value
 from assay.units import parse, show
 
+_TAILS = {"p90": ("10th", "90th"), "p99": ("1st", "99th")}  # the lower and the upper one
 _SUSTAINED = 3  # the stage of hours to days
 _CLASSES: dict[Accepts, Evidence] = {"measured": "A", "published": "B", "stated": "D", "predicted": "C"}
 
@@ -28,6 +29,8 @@ class Witness:
     high: float | None = None
     p90: float | None = None  # nine in ten are no higher; None: the tail was not seen
     p99: float | None = None
+    p10: float | None = None  # nine in ten are no lower
+    p01: float | None = None
     origin: Accepts = "measured"
     stage: int | None = None  # it was measured for; None: any
     duration_s: float | None = None  # of the measurement
@@ -105,10 +108,8 @@ def _unfit(gate: Gate, one: Witness) -> str:
         return f"{_shown(gate, one.value)} is of a smaller trial or of fewer accelerators: {shows}"
     if gate.least_s is not None and one.origin == "measured" and (one.duration_s or 0.0) < gate.least_s:
         return f"measured for {show(one.duration_s, 's')}, and {show(gate.least_s, 's')} are wanted"
-    if gate.quantile in ("p90", "p99"):
-        tail = _tail(gate, one)
-        if one.origin != "measured" or tail is None:
-            return f'too few samples for the {gate.quantile} of "{metric(gate.metric).title}", or none'
+    if gate.quantile in _TAILS and (one.origin != "measured" or None in _tails(gate, one)):
+        return f'too few samples for the {gate.quantile} of "{metric(gate.metric).title}", or none'
     if gate.quantile == "sure" and one.interval is None:
         return f"{_shown(gate, one.value)}, of too few samples to be sure"
     return ""
@@ -119,22 +120,20 @@ def _absolute(name: str) -> bool:
     return bool(metric(name).unit) or name in ("mfu", "hfu")
 
 
-def _tail(gate: Gate, one: Witness) -> float | None:
-    """The tail that was seen. It is an upper one: a figure that must not be too low has none."""
-    if gate.at_least is not None:
-        return None
-    return one.p99 if gate.quantile == "p99" else one.p90
+def _tails(gate: Gate, one: Witness) -> list[float | None]:
+    """The tails that were seen of what is limited: the lower one where it must not be too low."""
+    lower, upper = (one.p01, one.p99) if gate.quantile == "p99" else (one.p10, one.p90)
+    return [tail for limit, tail in ((gate.at_least, lower), (gate.at_most, upper)) if limit is not None]
 
 
 def _ruled(gate: Gate, one: Witness) -> Ruling:
-    typical = Value(mean=one.value, low=one.value, high=one.value, evidence=_CLASSES[one.origin])
-    seen = one.interval if gate.quantile == "sure" else None
-    tail = _tail(gate, one) if gate.quantile in ("p90", "p99") else None
-    found = seen or (typical if tail is None else replace(typical, mean=tail, low=tail, high=tail))
+    found = _found(gate, one)
+    # An interval that reaches over a limit leaves it open, a tail that does has failed.
+    best, worst = (found.low, found.high) if gate.quantile in _TAILS else (found.high, found.low)
     proofs, words, wanted = set[Proof](), [], None
     sides: tuple[tuple[float | str | None, str, Callable[[float], Proof]], ...] = (
-        (gate.at_least, "at least", lambda limit: _proof(found.low >= limit, found.high < limit)),
-        (gate.at_most, "at most", lambda limit: _proof(found.high <= limit, found.low > limit)),
+        (gate.at_least, "at least", lambda limit: _proof(found.low >= limit, best < limit)),
+        (gate.at_most, "at most", lambda limit: _proof(found.high <= limit, worst > limit)),
     )
     for written, word, judge in sides:
         if written is not None:
@@ -145,14 +144,27 @@ def _ruled(gate: Gate, one: Witness) -> Ruling:
     told = _shown(gate, found.mean)
     if found.low != found.high:
         told += f" ({_shown(gate, found.low)} to {_shown(gate, found.high)})"
-    name = {"p90": "90th percentile ", "p99": "99th percentile "}.get(gate.quantile, "")
     if gate.stage == _SUSTAINED and one.origin == "measured" and one.duration_s:  # seconds are no days: it is said
         told += f" in {show(one.duration_s, 's')}"
-    text = f"{one.origin} {name}{told}; {' and '.join(words) or 'nothing'} is wanted"
+    text = f"{one.origin} {_tail_name(gate)}{told}; {' and '.join(words) or 'nothing'} is wanted"
     return Ruling(
         name=gate.name, proof=proof, text=text, stage=gate.stage, metric=gate.metric, wanted=wanted, found=found,
         source=one.source,
     )  # fmt: skip
+
+
+def _found(gate: Gate, one: Witness) -> Value:
+    """What of a figure is held against the limits: its 90 % interval, its typical value, or its tails."""
+    if gate.quantile == "sure" and one.interval is not None:
+        return one.interval
+    ends = [tail for tail in _tails(gate, one) if tail is not None] if gate.quantile in _TAILS else [one.value]
+    return Value(mean=ends[0], low=ends[0], high=ends[-1], evidence=_CLASSES[one.origin])
+
+
+def _tail_name(gate: Gate) -> str:
+    lower, upper = _TAILS.get(gate.quantile, ("", ""))
+    named = [name for limit, name in ((gate.at_least, lower), (gate.at_most, upper)) if limit is not None and name]
+    return f"{' to '.join(named)} percentile " if named else ""
 
 
 def _proof(passed: bool, failed: bool) -> Proof:
