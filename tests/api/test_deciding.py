@@ -209,7 +209,7 @@ def test_a_site_that_cannot_be_looked_at_is_not_proven_and_lets_nothing_through(
     from datetime import date
 
     from assay.decide.constraints import constraints
-    from assay.decide.stated import Standing
+    from assay.decide.inputs import Standing
 
     standing = Standing(candidate=BUY, system=None, site=COLO, price=None)
     (told,) = constraints(standing, (), Needs(), ordered=date(2026, 12, 1), needed_by=None, unplaced="no draw is known")

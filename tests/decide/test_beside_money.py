@@ -8,9 +8,9 @@ import pytest
 
 import assay
 from assay.decide.focus import COLUMNS, rows, total
+from assay.decide.inputs import offered
 from assay.decide.places import places
 from assay.decide.roi import waiting_usd
-from assay.decide.stated import asked
 from assay.hardware import Offer
 from assay.pilot import Demand, Needs
 from tests.api.pilots import BUY, CLOUD, COLO, pilot, rent
@@ -46,7 +46,7 @@ def offer(price: float, day: str, term: str = "on-demand", provider: str = "p") 
 
 
 def test_several_offers_are_a_range_around_the_middle_one() -> None:
-    stated, newest = asked(
+    stated, newest = offered(
         [offer(2, "2025"), offer(9, "2026", provider="dear"), offer(3, "2026-05")], "rent", "on-demand"
     )
     assert stated is not None
@@ -58,10 +58,10 @@ def test_several_offers_are_a_range_around_the_middle_one() -> None:
 def test_another_term_is_another_price() -> None:
     offers = [offer(3, "2026"), offer(1, "2026", "spot"), offer(2, "2026", "reserved-1y")]
     for term, price in (("on-demand", 3), ("spot", 1), ("reserved", 2), ("committed", 2)):
-        stated, _ = asked(offers, "rent", term)
+        stated, _ = offered(offers, "rent", term)
         assert stated is not None
         assert 3600 * stated.value == pytest.approx(price)
-    assert asked(offers, "buy", "on-demand")[0] is None
+    assert offered(offers, "buy", "on-demand")[0] is None
 
 
 def test_nobody_wins_more_than_a_working_day() -> None:

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.assumption import Assumption, exactly
-from assay.decide.case import Case, Load, needed, outcome
+from assay.decide.case import Case, Load
 from assay.decide.cash import flows, npv_usd, payback_months
 from assay.decide.cost import used_usd_per_s
 from assay.decide.draws import usual
 from assay.decide.money import MONTH_S, YEAR_S, worth_later
+from assay.decide.outcome import needed, outcome
 from assay.decide.simulate import simulate
 
 TABLE = {

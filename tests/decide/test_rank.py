@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from assay.assumption import Assumption, exactly
-from assay.decide.case import outcome
+from assay.decide.inputs import Table
+from assay.decide.outcome import outcome
 from assay.decide.overturn import overturns
 from assay.decide.rank import answer, order, pareto
-from assay.decide.stated import Table
 from assay.decide.tornado import explain, tornado
 from assay.decide.versus import breakeven_utilization, reserve_level
 from assay.decision import Judged, Ruling

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.report.browsing import Opened, chromium, needs_chromium, opening
+from tests.report.browsing import Opened, needs_chromium
 
 from assay.report import render
 
@@ -23,12 +22,6 @@ pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("report")
     found = {name: folder / f"{name}.html" for name in ("plain", "hostile", "large")}
@@ -36,13 +29,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, path in found.items():
         path.write_text(render(studies[name]), encoding="utf-8")
     return found
-
-
-@pytest.fixture
-def opened(browser: Browser, files: dict[str, Path]) -> Iterator[Opened]:
-    """Open a report; when the test is over, nothing may have been asked for and nothing may have gone wrong."""
-    with opening(browser, files) as open_page:
-        yield open_page
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.report import decision_sample as sample
-from tests.report.browsing import Opened, chromium, needs_chromium, opening
+from tests.report.browsing import Opened, needs_chromium
 
 from assay.report import decision_tables, render_decision
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    pass
 
 pytestmark = needs_chromium
 
 SAMPLES = {"plain": sample.decision, "hostile": sample.hostile, "empty": sample.empty}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +26,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         found[name] = folder / f"{name}.html"
         found[name].write_text(render_decision(made(), created="2026-11-21"), encoding="utf-8")
     return found
-
-
-@pytest.fixture
-def opened(browser: Browser, files: dict[str, Path]) -> Iterator[Opened]:
-    """Open a page; when the test is over, nothing may have been asked for and nothing may have gone wrong."""
-    with opening(browser, files) as open_page:
-        yield open_page
 
 
 @pytest.mark.parametrize("width", [1400, 390])

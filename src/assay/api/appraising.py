@@ -12,13 +12,14 @@ from assay.api.evidence import predicted
 from assay.api.gaining import gains, reference
 from assay.api.judging import people_of, risks_of
 from assay.api.standing import Stood, stand
-from assay.decide.case import Case, outcome
+from assay.decide.case import Case
 from assay.decide.constraints import constraints, delivered
 from assay.decide.draws import usual, value_of
 from assay.decide.gates import rulings
+from assay.decide.inputs import Table
+from assay.decide.outcome import outcome
 from assay.decide.remarks import remarks, reserves
 from assay.decide.simulate import Drawn, simulate
-from assay.decide.stated import Table
 from assay.decide.valuing import FIGURES, RANKED_BY, Priced, beside, priced, worth_of
 from assay.decision import Judged, Ruling
 from assay.pilot import Pilot
@@ -89,14 +90,14 @@ def _judged(
     c, system = one.standing.candidate, one.standing.system
     ordered, _ = _dates(told.pilot)
     there = delivered(one.standing, ordered)
-    gates = _gates(told, one)
+    gates, fit = _gates(told, one), _settled(one.standing.fit, known, drawn)
     return Judged(
         name=c.name, system=c.system, vendor=system.vendor if system is not None else "", via=c.via, site=c.site,
         accelerators=known.case.accelerators if known is not None else None, rank=None,
         elastic=c.via == "rent" and c.term in ("on-demand", "spot"),
         score=_value(known, drawn, RANKED_BY[told.pilot.objective]),
-        constraints=_constraints(told, one, known, table, drawn), gates=gates, rates=one.rated.rates,
-        results=one.rated.results, worth=worth, fit=_settled(one.standing.fit, known, drawn),
+        constraints=_constraints(told, one, known, table, fit), gates=gates, rates=one.rated.rates,
+        results=one.rated.results, worth=worth, fit=fit,
         risks=risks_of(told.pilot, one, gates, worth, told.known, told.economics, str(ordered)),
         duration_s=_value(known, drawn, "duration_s"), energy_j=_value(known, drawn, "energy_j"),
         delivered=str(there[0]) if there is not None else "", unknown=one.unknown,
@@ -110,10 +111,9 @@ def _gates(told: Asked, one: Stood) -> tuple[Ruling, ...]:
 
 
 def _constraints(
-    told: Asked, one: Stood, known: Priced | None, table: Table, drawn: Drawn
+    told: Asked, one: Stood, known: Priced | None, table: Table, fit: Fit | None
 ) -> tuple[Ruling, ...]:  # fmt: skip
     ordered, needed = _dates(told.pilot)
-    fit = _settled(one.standing.fit, known, drawn)
     return constraints(
         one.standing, told.pilot.workloads, told.pilot.needs, ordered=ordered, needed_by=needed,
         base=known.base if known is not None else None,

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from assay.assumption import Assumption
 from assay.decide import roi
-from assay.decide.case import Case, outcome
+from assay.decide.case import Case
 from assay.decide.draws import usual
+from assay.decide.inputs import Table
 from assay.decide.money import MONTH_S, YEAR_S
+from assay.decide.outcome import outcome
 from assay.decide.ranges import spread
-from assay.decide.stated import Table
 from assay.economics import Economics
 from assay.pilot import Benefits, Candidate, Demand, Pilot
 from assay.units import show

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from assay.api.pilot_steps import BY_HAND, hour_usd, open_gates
 from assay.decide.case import Case
+from assay.decide.case_inputs import FUTURE
 from assay.decide.information import value_of_knowing
 from assay.decide.money import YEAR_S
 from assay.decide.simulate import Drawn
-from assay.decide.stating import FUTURE
 from assay.decision import Judged, Measurement
 from assay.pilot import Candidate, Pilot
 

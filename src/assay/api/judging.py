@@ -27,7 +27,7 @@ def risks_of(
     """The scorecard of a candidate from what was looked up and what its runs have shown."""
     c, system = one.standing.candidate, one.standing.system
     mine = [a.id for a in known.added if a.candidate == c.name and a.id in known.runs]
-    runs = [(known.runs[one], known.seen.get(one)) for one in mine]
+    runs = [(known.runs[key], known.seen.get(key)) for key in mine]
     ran = {
         w.metric.removeprefix(OPERATOR): bool(w.value)
         for w in known.witnesses

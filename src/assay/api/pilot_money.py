@@ -11,7 +11,7 @@ from assay.api.pilot_file import CONVERT
 from assay.api.pilot_rules import Problems, error, warning
 from assay.assumption import Assumption
 from assay.decide.hosting import paid_twice
-from assay.decide.stated import asked
+from assay.decide.inputs import offered
 from assay.errors import AssayError, did_you_mean
 from assay.pilot import COVERS, THIS_MACHINE, Candidate, Pilot, Site
 from assay.units import show, suffix
@@ -92,7 +92,7 @@ def _asked(one: Candidate, unit: str, stale_s: float, today: str, folders: Seque
         offers = () if one.system == THIS_MACHINE else catalog.system(one.system, 1, folders).offers
     except AssayError:  # which is told of where it is named
         return ""
-    price, newest = asked(offers, one.via, one.term)
+    price, newest = offered(offers, one.via, one.term)
     if price is None:
         return ""
     ends = " to ".join(dict.fromkeys((show(price.low, unit), show(price.high, unit))))

@@ -12,11 +12,12 @@ from assay.assumption import Assumption
 from assay.catalog import facilities, grid, regions, weather
 from assay.climate import Climate, Grid, Region
 from assay.decide import facility, machinery
-from assay.decide.case import Case, needed
+from assay.decide.case import Case
+from assay.decide.case_inputs import case_of, missing
 from assay.decide.draws import usual
+from assay.decide.inputs import Standing, Table, of_value, offered
 from assay.decide.money import YEAR_S
-from assay.decide.stated import Standing, Table, asked, of_value
-from assay.decide.stating import case_of, missing
+from assay.decide.outcome import needed
 from assay.economics import Economics
 from assay.errors import InputError
 from assay.hardware import System
@@ -90,7 +91,7 @@ def price_of(candidate: Candidate, system: System | None) -> Assumption | None:
     own = candidate.price_usd if candidate.via == "buy" else candidate.rent_usd_per_s
     if own is not None or system is None:
         return own
-    return asked(system.offers, candidate.via, candidate.term)[0]
+    return offered(system.offers, candidate.via, candidate.term)[0]
 
 
 def _pue(standing: Standing, fit: Fit | None) -> Assumption | None:

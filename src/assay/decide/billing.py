@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from assay.decide.case import Case
 from assay.decide.cost import Bill
 from assay.decide.money import YEAR_S, mean_falling
 
 if TYPE_CHECKING:
-    from assay.decide.case import Case
     from assay.decide.money import Amount
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assay.decide.case import Case, outcome, use_at
+from assay.decide.case import Case
 from assay.decide.cost import RENT, RUNNING, lines
 from assay.decide.money import MONTH_S, YEAR_S, worth_later
+from assay.decide.outcome import outcome, use_at
 from assay.worth import Month
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
-from assay.decide.case import Outcome
-from assay.decide.stated import Standing
+from assay.decide.inputs import Standing
+from assay.decide.outcome import Outcome
 from assay.decide.wording import shown
 from assay.decision import Proof, Rate, Ruling
 from assay.pilot import Needs, Work

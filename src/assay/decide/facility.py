@@ -25,19 +25,10 @@ from assay.units import show
 
 
 def fit(
-    machinery: Machinery,
-    nodes: int,
-    site: Site,
-    *,
-    plants: Plants,
-    economics: Economics,
-    region: Region | None = None,
-    climate: Climate | None = None,
-    grid: Grid | None = None,
-    load: Sequence[float] = (),
-    years: float = 3.0,
+    machinery: Machinery, nodes: int, site: Site, *, plants: Plants, economics: Economics, region: Region | None = None,
+    climate: Climate | None = None, grid: Grid | None = None, load: Sequence[float] = (), years: float = 3.0,
     start: str = "",
-) -> Fit:
+) -> Fit:  # fmt: skip
     """Whether so many machines fit a site, which limit binds first, and what they take there in a year.
 
     A site in a cloud is its provider's: nothing is checked, but energy and carbon are reckoned. `load` is how the draw
@@ -61,25 +52,33 @@ def fit(
     )  # fmt: skip
     if site.kind == "cloud":
         return anywhere
-    packing = packed(wanted, site, plants)
     heat = cooling.Heat(
         machinery=machinery, node_w=wanted.node_w, it_w=it_w, design_w=wanted.all_w, years=years,
         tariff_usd_per_j=tariff(site, region, economics), interest=economics.cost_of_capital,
         plant_life=_years(economics.plant_life_s),
     )  # fmt: skip
+    housed = _housed(anywhere, wanted, heat, site, plants=plants, climate=climate, start=start)
+    return replace(housed, notes=tuple(_notes(wanted, site, economics, start)))
+
+
+def _housed(
+    anywhere: Fit, wanted: Wanted, heat: cooling.Heat, site: Site, *, plants: Plants, climate: Climate | None,
+    start: str,
+) -> Fit:  # fmt: skip
+    """The same with racks, feeds and cooling looked at."""
+    packing, nodes = packed(wanted, site, plants), wanted.nodes
     facts = (*_facts(wanted, packing, site), *_cooling_facts(wanted, packing, site, plants, climate))
     return replace(
-        anywhere,
-        racks=packing.racks,
-        nodes_per_rack=packing.nodes_per_rack,
+        anywhere, racks=packing.racks, nodes_per_rack=packing.nodes_per_rack,
         limits=limits(wanted, packing, site, plants, start),
         states=power.states(packing.nodes_per_rack, wanted.node_w, site),
         phases=rollout.phases(nodes, wanted.all_w / nodes, site.power, start),
         cooling=cooling.options(heat, site, plants, climate),
-        water_m3=cooling.water_m3(it_w.value * YEAR_S, spec, site, plants),
+        water_m3=cooling.water_m3(
+            heat.it_w.value * YEAR_S, wanted.spec or plants.coolings[site.cooling], site, plants
+        ),
         facts=(*facts, *anywhere.facts),
-        notes=tuple(_notes(wanted, site, economics, start)),
-    )
+    )  # fmt: skip
 
 
 def _check(machinery: Machinery, nodes: int, site: Site) -> None:

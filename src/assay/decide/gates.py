@@ -82,7 +82,10 @@ def stage_of(found: Sequence[Ruling], stage: int) -> Proof:
     >>> stage_of((), 1)
     'not proven'
     """
-    proofs = {one.proof for one in found if one.stage == stage}
+    return _together({one.proof for one in found if one.stage == stage})
+
+
+def _together(proofs: set[Proof]) -> Proof:
     return "fail" if "fail" in proofs else "pass" if proofs == {"pass"} else "not proven"
 
 
@@ -140,7 +143,6 @@ def _ruled(gate: Gate, one: Witness) -> Ruling:
             wanted = parse(written, metric(gate.metric).unit)
             proofs.add(judge(wanted))
             words.append(f"{word} {_shown(gate, wanted)}")
-    proof: Proof = "fail" if "fail" in proofs else "pass" if proofs == {"pass"} else "not proven"
     told = _shown(gate, found.mean)
     if found.low != found.high:
         told += f" ({_shown(gate, found.low)} to {_shown(gate, found.high)})"
@@ -148,8 +150,8 @@ def _ruled(gate: Gate, one: Witness) -> Ruling:
         told += f" in {show(one.duration_s, 's')}"
     text = f"{one.origin} {_tail_name(gate)}{told}; {' and '.join(words) or 'nothing'} is wanted"
     return Ruling(
-        name=gate.name, proof=proof, text=text, stage=gate.stage, metric=gate.metric, wanted=wanted, found=found,
-        source=one.source,
+        name=gate.name, proof=_together(proofs), text=text, stage=gate.stage, metric=gate.metric, wanted=wanted,
+        found=found, source=one.source,
     )  # fmt: skip
 
 

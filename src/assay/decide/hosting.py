@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.decide.stated import Standing, Table, given
+from assay.decide.inputs import Standing, Table, given
 from assay.economics import Economics
 from assay.errors import InputError
 from assay.pilot import Site

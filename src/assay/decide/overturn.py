@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from assay.decide.case import Case, Outcome, outcome
+from assay.decide.case import Case
 from assay.decide.draws import usual
-from assay.decide.stated import Table
+from assay.decide.inputs import Table
+from assay.decide.outcome import Outcome, outcome
 from assay.decide.tornado import turning_points
 from assay.decision import Overturn
 

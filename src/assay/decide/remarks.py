@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from assay.decide.case import Case, Outcome
+from assay.decide.case import Case
 from assay.decide.draws import usual
+from assay.decide.inputs import Table
 from assay.decide.money import YEAR_S
+from assay.decide.outcome import Outcome
 from assay.decide.reliability import mtbf_s, young_period_s
 from assay.decide.simulate import Drawn
-from assay.decide.stated import Table
 from assay.decide.versus import reserve_level
 from assay.decide.wording import shown
 from assay.pilot import Candidate

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assay.assumption import Assumption
-from assay.decide.case import Case, Outcome, outcome
+from assay.decide.case import Case
 from assay.decide.draws import draw
+from assay.decide.outcome import Outcome, outcome
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assay.assumption import Assumption
-from assay.decide.case import Case, Load, Outcome, outcome
+from assay.decide.case import Case, Load
 from assay.decide.cash import Flows, by_month, flows, payback_months, present_usd
 from assay.decide.cost import available_usd_per_s, kind_of, lines, used_usd_per_s
 from assay.decide.draws import cheaper_share, importance, usual, value_of
+from assay.decide.inputs import Table
+from assay.decide.outcome import Outcome, outcome
 from assay.decide.simulate import Drawn
-from assay.decide.stated import Table
 from assay.decide.tornado import explain, tornado
 from assay.decide.versus import breakeven_utilization
 from assay.decide.wording import OBJECTIVES

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from assay.decide.case import Case, Load
 from assay.decide.hosting import hosting
-from assay.decide.stated import Standing, Table, from_economics, given, hosted, node_power_w, of_value, wanted_of
+from assay.decide.inputs import Standing, Table, from_economics, given, hosted, node_power_w, of_value, wanted_of
 from assay.economics import Economics
 from assay.pilot import Demand, Work
 from assay.units import suffix

@@ -72,7 +72,7 @@ def hosted(standing: Standing) -> bool:
     return standing.candidate.via != "rent" and not cloud and (standing.system is not None or site is not None)
 
 
-def asked(offers: Sequence[Offer], via: str, term: str) -> tuple[Assumption | None, str]:
+def offered(offers: Sequence[Offer], via: str, term: str) -> tuple[Assumption | None, str]:
     """What is asked for a machine, of all dated offers of this kind: the middle one, from the lowest to the highest."""
     kind = "buy" if via == "buy" else "rent"
     wanted = "reserved" if term == "committed" else term
