@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from assay import store
 from assay.api.piloting import check
 from assay.errors import InputError
 from assay.store import pilots
@@ -30,7 +31,7 @@ def test_what_is_added_is_read_again(tmp_path):
     pilots.add_run(tmp_path, H100, told)
     found = pilots.kept(tmp_path)
     assert found.added == (told,)
-    assert pilots.run_of(tmp_path, told).name == "train-step"
+    assert store.load(pilots.where(tmp_path, told)).name == "train-step"
     assert pilots.where(tmp_path, told) == tmp_path / "runs" / H100.name
 
 
@@ -54,7 +55,7 @@ def test_a_run_may_stay_where_it_is(tmp_path):
     told = entry(H100, run=str(H100.resolve()))
     pilots.add_run(tmp_path, H100, told, link=True)
     assert not (tmp_path / "runs").exists()
-    assert pilots.run_of(tmp_path, told).name == "train-step"
+    assert store.load(pilots.where(tmp_path, told)).name == "train-step"
 
 
 def test_a_run_that_is_not_here_or_was_changed_is_named(tmp_path):

@@ -34,11 +34,6 @@ class Climate:
         if min(self.hours) < 0 or sum(self.hours) <= 0:
             raise ValueError("hours of weather below 0 cannot be")
 
-    def share_up_to(self, dry_celsius: float) -> float:
-        """Share of a year in which the air is no warmer than this."""
-        cool = sum(h for t, h in zip(self.dry_celsius, self.hours, strict=True) if t <= dry_celsius)
-        return cool / sum(self.hours)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def breakeven_utilization(available_usd_per_s: float, rent_usd_per_s: float) -> float | None:

@@ -22,9 +22,7 @@ from pathlib import Path
 from assay.codec import decode, encode, read_csv, read_json
 from assay.errors import InputError
 from assay.files import read_text, sha256, write_text
-from assay.run import Run
 from assay.store.folders import HEAD, find, safe
-from assay.store.reading import load
 
 _ANSWERS = ("candidate", "id", "answer")  # the columns of a file of answers
 _MOMENT = re.compile(r"-(\d{8}(?:T\d{6})?)-[0-9a-f]{8}$")  # in the name of a file of answers
@@ -162,11 +160,6 @@ def _moment(at: str) -> str:
     '20261127T101500'
     """
     return re.sub(r"[-:]", "", at)[: len("20261127T101500")]
-
-
-def run_of(folder: Path, added: Added) -> Run:
-    """The run behind an entry; InputError where it is not here, or is another one by now."""
-    return load(where(folder, added))
 
 
 def where(folder: Path, added: Added) -> Path:
