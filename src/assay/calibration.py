@@ -18,9 +18,15 @@ class Constants:
 
     matmul: float = 0.75  # best share of peak a large matrix multiplication reaches
     matmul_half_k: float = 150.0  # depth K at which half of that share is reached
+    matmul_wide: float = 0.95  # what of that share is left where operands have 32 bits (fp32, tf32)
+    matmul_8bit: float = 0.85  # … where they have 8, of the 8-bit peak
+    matmul_4bit: float = 0.60  # … where they have 4
+    grouped: float = 0.80  # … where many small products stand side by side (experts)
+    conv: float = 0.75  # … of convolutions
     tile: float = 128.0  # edge of the output tile that is computed at once
     attention: float = 0.55  # share of peak a fused attention kernel reaches
     memory: float = 0.80  # share of memory bandwidth that streaming operations reach
+    lookup: float = 0.50  # … that reading scattered rows of a table reaches
     launch_s: float = 5e-6  # host and device overhead of one operation
     inner_link: float = 0.70  # share of link bandwidth a large collective reaches inside a node
     outer_link: float = 0.70  # … and between nodes
@@ -28,6 +34,8 @@ class Constants:
     outer_latency_s: float = 15e-6
     overlap_data: float = 0.8  # share of data-parallel communication hidden behind compute
     overlap_tensor: float = 0.5  # share of tensor-parallel communication hidden, where plan and software allow it
+    overlap_expert: float = 0.2  # share of expert-parallel exchange hidden
+    contention: float = 0.10  # of hidden communication, what it costs the computing it hides behind
     step_overhead_s: float = 5e-3  # per optimizer step: logging, data fetch, synchronisation
     straggler: float = 0.01  # growth of step time per doubling of nodes
     reserve_bytes: float = 1.5e9  # context, communication buffers

@@ -171,7 +171,7 @@ def _kept(a: Attention, context_len: Lengths) -> Lengths:
 
 
 def _convolutions(s: ConvShape) -> int:
-    weights = sum(c.count * c.kernel**2 * (c.channels_in // c.groups) * c.channels_out for c in s.layers)
+    weights = sum(c.count * int(c.kernel**c.dims) * (c.channels_in // c.groups) * c.channels_out for c in s.layers)
     return weights + s.norm_params + s.features * s.classes + s.classes
 
 

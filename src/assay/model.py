@@ -106,7 +106,7 @@ class TransformerShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvLayer:
-    """`count` equal convolutions: channels in and out, kernel and output height and width in pixels."""
+    """`count` equal convolutions: channels in and out, kernel and output edges in pixels, in 2 dimensions or 3."""
 
     count: int
     channels_in: int
@@ -114,13 +114,21 @@ class ConvLayer:
     kernel: int
     out_px: int
     groups: int = 1
+    dims: int = 2  # of the picture; 3 for volumes
+    out_positions: int | None = None  # where they are not out_px to the power of dims: pictures that are not square
+    trained: bool = True  # False: frozen, only the gradient of its input is computed
 
     def __post_init__(self) -> None:
-        _above_zero(self, "count", "channels_in", "channels_out", "kernel", "out_px", "groups")
+        _above_zero(self, "count", "channels_in", "channels_out", "kernel", "out_px", "groups", "dims", "out_positions")
         if self.channels_in % self.groups or self.channels_out % self.groups:
             raise ValueError(
                 f"groups: {self.groups} does not divide {self.channels_in} and {self.channels_out} channels"
             )
+
+    @property
+    def positions(self) -> int:
+        """Places of the output."""
+        return self.out_positions or self.out_px**self.dims
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

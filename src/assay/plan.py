@@ -25,11 +25,36 @@ class Recompute(IntEnum):
     FULL = 2  # each layer from its input
 
 
+class Schedule(IntEnum):
+    """In which order a pipeline's stages take micro-batches."""
+
+    GPIPE = 0  # all forward, then all backward (Huang et al. 2019)
+    ONE_F_ONE_B = 1  # one forward, one backward (Narayanan et al. 2019); interleaved with virtual > 1
+    ZERO_BUBBLE = 2  # weight gradients fill the bubble (Qi et al. 2023, ZB-H1)
+
+
+class ContextKind(IntEnum):
+    """How devices that share a sequence see each other's keys and values."""
+
+    RING = 0  # passed on from neighbour to neighbour while attention is computed (Liu et al. 2023)
+    GATHER = 1  # all of them gathered first (Llama 3, §3.3.2)
+    ULYSSES = 2  # heads exchanged for positions and back (Jacobs et al. 2023)
+
+
+class Offload(IntEnum):
+    """Where what does not have to lie on the device goes between its uses."""
+
+    NONE = 0
+    HOST = 1
+    NVME = 2
+
+
 # The letters the field uses, on the command line and in tables.
 SHORT = {
     "dp": "data", "tp": "tensor", "pp": "pipeline", "vp": "virtual", "cp": "context", "ep": "expert",
     "mbs": "micro_batch", "zero": "zero_stage", "sp": "sequence_parallel", "ac": "recompute",
-    "flash": "flash_attention",
+    "flash": "flash_attention", "fused": "fused", "acl": "recompute_layers", "shard": "shard", "pps": "schedule",
+    "cpk": "context_kind", "oo": "offload_optimizer", "oa": "offload_activations",
 }  # fmt: skip
 
 
@@ -39,7 +64,8 @@ class Plan:
 
     `virtual` is the number of model chunks per pipeline stage (interleaving), `micro_batch` the sequences one
     accelerator works on at a time, `zero_stage` what is sharded over data parallelism (0 nothing, 1 optimizer state,
-    2 and gradients, 3 and weights = FSDP).
+    2 and gradients, 3 and weights = FSDP), `expert` over how many of the devices experts (or a recommender's tables)
+    are spread.
     """
 
     data: Ints = 1
@@ -53,6 +79,13 @@ class Plan:
     sequence_parallel: Bools = True
     recompute: Ints = Recompute.NONE
     flash_attention: Bools = True
+    fused: Bools = True  # pointwise operations fused by hand or by a compiler
+    recompute_layers: Ints = 0  # of a stage, recomputed at level FULL; 0 = all of them
+    shard: Ints = 0  # devices that ZeRO shards over (HSDP); 0 = all replicas
+    schedule: Ints = Schedule.ONE_F_ONE_B
+    context_kind: Ints = ContextKind.RING
+    offload_optimizer: Ints = Offload.NONE
+    offload_activations: Ints = Offload.NONE
 
     def __post_init__(self) -> None:
         """Refuse a layout that cannot be; the columns of a grid come from the search, which makes only what can."""
@@ -98,8 +131,13 @@ def parse_plan(text: str) -> Plan:
 
 _MOST = 10**9  # of anything: devices, stages, sequences
 _FLAGS = {"y": True, "yes": True, "true": True, "1": True, "n": False, "no": False, "false": False, "0": False}
-_SWITCHES = ("sequence_parallel", "flash_attention")
-_LEVELS = {"zero_stage": 3, "recompute": 2}  # fields that count levels from 0
+_SWITCHES = ("sequence_parallel", "flash_attention", "fused")
+_WORDS: dict[str, type[IntEnum]] = {
+    "recompute": Recompute, "schedule": Schedule, "context_kind": ContextKind, "offload_optimizer": Offload,
+    "offload_activations": Offload,
+}  # fmt: skip
+# Fields that count from 0, with the most they can be.
+_LEVELS = {"zero_stage": 3, "recompute_layers": _MOST, "shard": _MOST} | {n: len(e) - 1 for n, e in _WORDS.items()}
 
 
 def _value(name: str, word: str) -> int | bool:
@@ -107,11 +145,11 @@ def _value(name: str, word: str) -> int | bool:
         if word not in _FLAGS:
             raise InputError(f'plan: {name}="{word}" is neither yes nor no', hint=f"write {name}=yes")
         return _FLAGS[word]
-    if name == "recompute" and word.upper() in Recompute.__members__:
-        return Recompute[word.upper()]
+    if name in _WORDS and word.upper().replace("-", "_") in _WORDS[name].__members__:
+        return _WORDS[name][word.upper().replace("-", "_")]
     if not re.fullmatch("[0-9]{1,10}", word) or not _possible(name, int(word)):
         raise InputError(f'plan: {name}="{word}" is not possible', hint=f"write {_wanted(name)}")
-    return Recompute(int(word)) if name == "recompute" else int(word)
+    return _WORDS[name](int(word)) if name in _WORDS else int(word)
 
 
 def _possible(name: str, value: object) -> bool:
@@ -122,13 +160,19 @@ def _possible(name: str, value: object) -> bool:
 
 
 def _wanted(name: str) -> str:
-    told = {"zero_stage": "a ZeRO stage, 0 to 3", "recompute": "none, selective or full: 0, 1 or 2"}
+    if name in _WORDS:
+        words = [word.lower() for word in _WORDS[name].__members__]
+        return (
+            f"{', '.join(words[:-1])} or {words[-1]}: {', '.join(map(str, range(len(words) - 1)))} or {len(words) - 1}"
+        )
+    told = {"zero_stage": "a ZeRO stage, 0 to 3", "recompute_layers": "a whole number, 0 for all layers",
+            "shard": "a whole number, 0 for all replicas"}  # fmt: skip
     return told.get(name, "True or False" if name in _SWITCHES else "a whole number, 1 or more")
 
 
 def _word(name: str, value: Any) -> str:
-    if name == "recompute":
-        return Recompute(int(value)).name.lower()
+    if name in _WORDS:
+        return _WORDS[name](int(value)).name.lower().replace("_", "-")
     if name in _SWITCHES:
         return "yes" if value else "no"
     return str(int(value))

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from assay.model import Model
 
 Task = Literal["train", "finetune", "serve"]
+Optimizer = Literal["adam", "adam-8bit", "adafactor", "sgd", "muon"]
+# How weights and their state are stored: 16 bits with a master copy in 32, all in 32 bits, or all in 16.
+Storage = Literal["mixed", "single", "half"]
+OPTIMIZERS, STORAGES = get_args(Optimizer), get_args(Storage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +25,36 @@ class Workload:
     global_batch: int  # sequences (or samples) per optimizer step
     target_tokens: float | None = None  # None: the answer is a rate, not a duration
     precision: str = "bf16"  # of the matrix multiplications
+    mean_len: float | None = None  # tokens of a sequence that are no padding, where padding is left out
+    target_len: int | None = None  # tokens a decoder writes of each sequence that its encoder reads
+    optimizer: Optimizer = "adam"
+    storage: Storage | None = None  # None: "single" for a job in fp32 or tf32, else "mixed"
+    gradient_bytes: float | None = None  # each gradient takes on the wire; None: 4
+    adapter_rank: int | None = None  # LoRA: only low-rank adapters of this rank learn
+    expert_imbalance: float = 1.0  # tokens of the fullest expert-parallel device over the mean
+    expert_capacity: float | None = None  # tokens beyond this many times the mean are dropped
 
     def __post_init__(self) -> None:
         if self.seq_len < 1 or self.global_batch < 1:
             raise ValueError("seq_len and global_batch must be 1 or more")
+        if self.mean_len is not None and not 0 < self.mean_len <= self.seq_len:
+            raise ValueError("mean_len must be above 0 and at most seq_len")
+        if self.adapter_rank is not None and self.adapter_rank < 1:
+            raise ValueError("adapter_rank must be 1 or more")
+        if self.expert_imbalance < 1.0 or (self.expert_capacity is not None and self.expert_capacity < 1.0):
+            raise ValueError("expert_imbalance and expert_capacity are 1 or more")
         if self.target_tokens is not None and not self.target_tokens > 0:
             raise ValueError("target_tokens must be above 0")
+
+    @property
+    def real_len(self) -> float:
+        """Tokens of a sequence that are worked on: all, or those that are no padding."""
+        return float(self.seq_len if self.mean_len is None else self.mean_len)
+
+    @property
+    def stored(self) -> Storage:
+        """How the weights are stored where nothing is said: as the field does for this precision."""
+        return self.storage or ("single" if self.precision in ("fp32", "tf32", "fp64") else "mixed")
 
     @property
     def tokens_per_step(self) -> int:

@@ -18,11 +18,19 @@ from assay.counting import parameters
 from assay.measure.workloads import train_check, train_job, train_operators, train_presets, train_shapes, train_step
 from assay.measure.workloads.train_check import Reference, compare
 from assay.measure.workloads.train_loop import Trace
-from assay.model import ConvShape, DlrmShape, TransformerShape
-from assay.predict.families.transformer import model_flop_per_token
+from assay.model import ConvShape, DlrmShape, Model, TransformerShape
+from assay.predict.families import family
+from assay.workload import Workload
 
 SHAPES = {"transformer": TransformerShape, "convnet": ConvShape, "dlrm": DlrmShape}
 TINY = ("gpt-tiny", "llama-tiny", "vit-tiny", "dit-tiny", "resnet-tiny", "dlrm-tiny")
+
+
+def needed_flop(shape, seq_len):
+    """What a prediction counts for one sample."""
+    net = Model(name="net", family="transformer", shape=shape)
+    job = Workload(name="job", model=net, seq_len=seq_len, global_batch=1)
+    return family(job.model).model_flop(shape, job)
 
 
 def net_of(name):
@@ -78,7 +86,7 @@ decoders = st.builds(
 @given(net=decoders, seq_len=st.integers(1, 9000))
 def test_a_decoders_work_is_what_the_prediction_counts(net, seq_len):
     shape = shape_of(net, seq_len)
-    assert train_shapes.flop_per_sample(net, seq_len) == pytest.approx(seq_len * model_flop_per_token(shape, seq_len))
+    assert train_shapes.flop_per_sample(net, seq_len) == pytest.approx(needed_flop(shape, seq_len))
 
 
 def test_sizes_that_are_not_given_follow_those_that_are():
@@ -328,7 +336,7 @@ def test_what_was_trained_can_be_predicted_from_what_the_run_says(ran):
     assert parameters(shape) == said["parameters"]
     tokens = said["global_batch"] * said["seq_len"]
     assert tokens == steps(lines)[0]["tokens"] == 2 * 32
-    assert said["flop_per_step"] == pytest.approx(tokens * model_flop_per_token(shape, said["seq_len"]))
+    assert said["flop_per_step"] == pytest.approx(said["global_batch"] * needed_flop(shape, said["seq_len"]))
     assert sum(line["flop"] for line in steps(lines)) == pytest.approx(6 * said["flop_per_step"])
     assert said["peak_memory_bytes"] >= max(line["memory_resident_bytes"] for line in steps(lines)) * 0.99
 

@@ -13,7 +13,7 @@ from assay.calibration import Constants
 from assay.hardware import System
 from assay.plan import Plan, Recompute
 from assay.predict import estimate, search
-from assay.predict.families.transformer import model_flop_per_token
+from assay.predict.families import transformer
 
 from .conftest import cluster, gpt, gpu, training
 
@@ -60,7 +60,7 @@ def test_no_step_is_shorter_than_its_work_at_peak(setting):
     job, system, plan = setting
     shape = job.model.shape
     # Fused causal attention skips half of the scores, so count attention at half.
-    whole, bare = (model_flop_per_token(shape, s) for s in (job.seq_len, 0))
+    whole, bare = (transformer.model_flop(shape, replace(job, seq_len=s)) / s for s in (job.seq_len, 1))
     work = (bare + (whole - bare) / 2) * job.tokens_per_step
     assert step(job, system, plan) >= work / (system.accelerators * system.accelerator.peak_flop_per_s["bf16"])
 

@@ -56,7 +56,7 @@ def predict(
     from assay.cli.answers import ranked
     from assay.cli.outcomes import nowhere, outcome_of
     from assay.plan import parse_plan
-    from assay.predict.estimate import shape_of
+    from assay.predict.families import family
 
     flags = Stated(
         model="", seq_len=seq_len, global_batch=batch, batch_tokens=batch_tokens, tokens=tokens,
@@ -64,7 +64,7 @@ def predict(
     )  # fmt: skip
     rooms = [Path(folder) for folder in folders]
     job = job_of(workload, flags, rooms)
-    shape_of(job.workload)  # a family that is not priced is refused once, not on every machine
+    family(job.workload.model)  # a family that is not priced is refused once, not on every machine
     found = machines(on, nodes, rooms)
     plan = parse_plan(plan_text) if plan_text is not None else None
     exact = bool(plan_text and re.search(r"\b(dp|data)\s*=", plan_text, re.IGNORECASE))

@@ -12,8 +12,8 @@ from assay.hardware import System
 from assay.plan import Plan
 from assay.predict import cost, estimate, layers
 from assay.predict.calibrated import Calibrated, memory_value
-from assay.predict.families.transformer import model_flop_per_token
-from assay.predict.roofline import peak_flop_per_s
+from assay.predict.device import peak_flop_per_s
+from assay.predict.families import family
 from assay.result import MemoryPart, Part, Result, Value
 from assay.workload import Workload
 
@@ -27,12 +27,14 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "streaming": ("weight streaming", "network"),
     "tensor": ("tensor-parallel comms", "network"),
     "context": ("context-parallel comms", "network"),
+    "expert": ("expert-parallel comms", "network"),
     "pipeline": ("pipeline transfers", "network"),
     "data": ("data-parallel comms", "network"),
     "stragglers": ("stragglers", "network"),
     "bubble": ("pipeline bubble", "bubble"),
     "launch": ("kernel launches", "host"),
     "host": ("host", "host"),
+    "offload": ("offload", "host"),
 }
 
 _POWER_LN = 0.20
@@ -58,7 +60,7 @@ def answer(
         values=_values(job, system, plan, step, sum(memory.values()), power, calibrated, tariff, widen),
         parts=tuple(sorted(parts, key=lambda p: -p.time_s)),
         memory=tuple(MemoryPart(name=n, size_bytes=b) for n, b in memory.items() if b > 0),
-        roofline=layers.points(job, estimate.shape_of(job), plan, system, calibrated.constants),
+        roofline=layers.points(job, plan, system, calibrated.constants),
         sensitivity=sensitivity(job, system, plan, calibrated, step), bound=bound_by(parts, step),
         evidence=calibrated.evidence, sources=(*calibrated.sources, *cost.offers_used(system)), notes=notes,
     )  # fmt: skip
@@ -115,9 +117,8 @@ def _values(
     calibrated: Calibrated, tariff: cost.Tariff, widen: float,
 ) -> dict[str, Value]:  # fmt: skip
     rate = job.tokens_per_step / step
-    per_token = model_flop_per_token(estimate.shape_of(job), job.seq_len)
     peak, _ = peak_flop_per_s(system.accelerator, job.precision) or (math.nan, "")
-    achieved = per_token * rate / system.accelerators
+    achieved = family(job.model).model_flop(job.model.shape, job) * job.global_batch / step / system.accelerators
     half = calibrated.residual_ln * widen
     timed = {
         "step_s": step, "tokens_per_s": rate, "device_tokens_per_s": rate / system.accelerators,

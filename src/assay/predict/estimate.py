@@ -1,27 +1,31 @@
-"""From a job, a machine and a grid of plans to time, memory, energy and cost of every plan: one formula, broadcast."""
+"""From a job, a machine and a grid of plans to time, memory, energy and cost of every plan: one formula, broadcast.
+
+What a job's operations are (`Table`) does not depend on constants: it is laid out once and timed as often as needed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from assay.calibration import Constants
-from assay.errors import InputError
 from assay.hardware import System
-from assay.model import TransformerShape
 from assay.plan import Plan, Recompute
 from assay.predict import layers, memory
-from assay.predict.families import transformer
-from assay.predict.network import Gather, fabric, gather
+from assay.predict.book import COMPUTE, Book, Index, layer_seconds
+from assay.predict.device import Device, device
+from assay.predict.families import family
+from assay.predict.network import Fabric, Gather, Reached, fabric, gather, reached
 from assay.predict.ops import Array, bytes_of
 from assay.predict.power import node_power_w
-from assay.predict.roofline import peak_flop_per_s
-from assay.predict.schedule import SCHEDULES, Job
+from assay.predict.schedule import SCHEDULES, Exchanges, Job
+from assay.predict.stages import Stages, stages
+from assay.predict.state import state_of
 from assay.workload import Workload
 
-COMPUTING = (*layers.COMPUTE, "head", "optimizer")
+COMPUTING = (*COMPUTE, "head", "optimizer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +37,6 @@ class Priced:
     step_s: Array
     peak_memory_bytes: Array
     power_w: Array | None  # None: the system's power is unknown
-
-
-def shape_of(job: Workload) -> TransformerShape:
-    """The transformer shape of a job, or a plain refusal."""
-    shape = job.model.shape
-    if not isinstance(shape, TransformerShape):
-        raise InputError(
-            f"{job.model.name}: {job.model.family} models are not priced yet", hint="try a dense transformer"
-        )
-    reason = transformer.unsupported(shape)
-    if reason:
-        raise InputError(f"{job.model.name}: {reason}", hint="try a dense decoder or encoder")
-    return shape
 
 
 # What must lie in the memory that computes; the rest lies in the store beside it, where a machine has one.
@@ -70,44 +61,72 @@ def resident(parts: Mapping[str, Array], system: System) -> dict[str, Array]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """What a grid's plans are composed of, priced once for every value its dimensions take."""
+class Laid:
+    """What a grid's plans are composed of, laid out once for every value its dimensions take. Knows no constants."""
 
     layouts: layers.Axes
-    seconds: Mapping[str, Array]  # (recomputation level, layout)
+    book: Book
     held: Mapping[str, Array]
-    groups: layers.Axes  # replicas of the weights, and the stride between them
-    exchange: Gather
+    groups: layers.Axes  # devices a shard spans, copies of it, stride, devices that hold the same experts
+    device: Device
+    fabric: Fabric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The same with seconds, under one set of constants."""
+
+    laid: Laid
+    net: Reached
+    seconds: Mapping[str, Array]  # (recomputation level, layout)
+    shards: Gather
+    copies: Gather
+    experts: Gather
+
+
+def lay_out(job: Workload, system: System, plan: Plan) -> Laid:
+    """Operations, messages and activations for all values that occur in a grid of plans."""
+    layouts = layers.axes_of(*layers.layout_columns(plan))
+    layout, grid = layers.layout_of(layouts), _grid(plan)
+    return Laid(
+        layouts=layouts, book=layers.book_of(job, layout), held=memory.activation_columns(job, layout),
+        groups=layers.axes_of(*_groups(grid["tensor"], _stages(job, grid))), device=device(system, job.precision),
+        fabric=fabric(system),
+    )  # fmt: skip
+
+
+def time(laid: Laid, constants: Constants) -> Table:
+    """What was laid out, in seconds."""
+    net = reached(laid.fabric, constants)
+    shards, copies, tensor, experts = laid.groups.mesh()
+    return Table(
+        laid=laid, net=net, seconds=layers.micro_batch(layer_seconds(laid.book, laid.device, net, constants)),
+        shards=gather(shards, tensor, net), copies=gather(copies, tensor * shards, net),
+        experts=gather(experts, tensor * shards * copies / experts, net),
+    )  # fmt: skip
 
 
 def table_of(job: Workload, system: System, plan: Plan, constants: Constants) -> Table:
     """The table for all values that occur in a grid of plans."""
-    shape, chip, net = shape_of(job), system.accelerator, fabric(system, constants)
-    if peak_flop_per_s(chip, job.precision) is None:
-        raise InputError(f"{chip.name} has no {job.precision} peak", hint=f"known: {', '.join(chip.peak_flop_per_s)}")
-    layouts, groups = layers.axes_of(*layers.layout_columns(plan)), layers.axes_of(_replicas(plan), plan.tensor)
-    layout = layers.layout_of(layouts)
-    columns = layers.layer_seconds(job, shape, layout, chip, net, constants)
-    size, stride = groups.mesh()
-    return Table(
-        layouts=layouts, seconds=layers.micro_batch(columns), held=memory.activation_columns(job, shape, layout),
-        groups=groups, exchange=gather(size, stride, net),
-    )  # fmt: skip
+    return time(lay_out(job, system, plan), constants)
 
 
 def memory_of(job: Workload, plan: Plan, constants: Constants, table: Table | None = None) -> dict[str, Array]:
     """Memory by part of every plan, wherever it lies; needs no machine."""
-    layouts = table.layouts if table else layers.axes_of(*layers.layout_columns(plan))
-    held = table.held if table else memory.activation_columns(job, shape_of(job), layers.layout_of(layouts))
-    return _memory(job, _grid(job, plan), _gathered(held, _level(plan, layouts)), constants)
+    layouts = table.laid.layouts if table else layers.axes_of(*layers.layout_columns(plan))
+    held = table.laid.held if table else memory.activation_columns(job, layers.layout_of(layouts))
+    grid = _grid(plan)
+    return _memory(job, grid, _stages(job, grid), _gathered(held, _level(plan, layouts)), constants)
 
 
 def price(job: Workload, system: System, plan: Plan, constants: Constants, table: Table | None = None) -> Priced:
     """Time, memory and power of every plan of a grid. Plans are taken as legal: `search.problem` says if one is not."""
     table = table or table_of(job, system, plan, constants)
-    grid, level = _grid(job, plan), _level(plan, table.layouts)
-    terms = _terms(job, system, grid, level, table, constants)
-    parts = resident(_memory(job, grid, _gathered(table.held, level), constants), system)
+    grid, level = _grid(plan), _level(plan, table.laid.layouts)
+    on, held = _stages(job, grid), _gathered(table.laid.held, level)
+    columns = _columns(plan, table.laid.layouts, table.seconds, _again(job, grid, on))
+    terms = _terms(schedule_job(job, grid, on, columns, held), system, table, constants)
+    parts = resident(_memory(job, grid, on, held, constants), system)
     step = sum(terms.values(), np.zeros(()))
     busy = sum((terms[name] for name in COMPUTING if name in terms), np.zeros(())) / step
     return Priced(
@@ -121,72 +140,111 @@ def terms_of(
 ) -> dict[str, Array]:
     """Seconds of a step by term, of every plan of a grid; their sum is the step."""
     table = table or table_of(job, system, plan, constants)
-    return _terms(job, system, _grid(job, plan), _level(plan, table.layouts), table, constants)
+    grid = _grid(plan)
+    on, held = _stages(job, grid), _gathered(table.laid.held, _level(plan, table.laid.layouts))
+    columns = _columns(plan, table.laid.layouts, table.seconds, _again(job, grid, on))
+    return _terms(schedule_job(job, grid, on, columns, held), system, table, constants)
 
 
-def _terms(
-    job: Workload, system: System, grid: Mapping[str, Array], level: layers.Index, table: Table, constants: Constants
-) -> dict[str, Array]:
-    shape, net = shape_of(job), fabric(system, constants)
-    place = table.groups.rows(grid["replicas"], grid["tensor"])
-    unit = bytes_of(job.precision) * job.seq_len * shape.hidden
-    schedule = Job(
-        layers=float(shape.layers), columns=_gathered(table.seconds, level),
-        exchange=Gather(per_byte_s=table.exchange.per_byte_s[place], fixed_s=table.exchange.fixed_s[place]),
-        replicas=grid["replicas"], data=grid["data"], tensor=grid["tensor"], pipeline=grid["pipeline"],
-        virtual=grid["virtual"], context=grid["context"], zero_stage=grid["zero_stage"],
-        micro_batches=grid["micro_batches"], parameters=np.maximum(grid["first"], grid["last"]),
-        layer_parameters=memory.sizes(shape).layer,
+def _terms(job: Job, system: System, table: Table, constants: Constants) -> dict[str, Array]:
+    place = table.laid.groups.rows(job.sharding, job.replicas / job.sharding, job.tensor, job.expert_replicas)
+    exchanges = Exchanges(
+        shards=_rows(table.shards, place), copies=_rows(table.copies, place), experts=_rows(table.experts, place)
+    )
+    return SCHEDULES[system.accelerator.execution](job, table.laid.device, table.net, exchanges, constants)
+
+
+def schedule_job(
+    job: Workload, grid: Mapping[str, Array], on: Stages, columns: Mapping[str, Array], held: Mapping[str, Array]
+) -> Job:
+    """What a schedule needs to know of every plan of a grid."""
+    writes, shape, state = family(job.model), job.model.shape, state_of(job)
+    again = _again(job, grid, on)
+    learn = on.adapters if job.adapter_rank else np.maximum(on.first, on.last)
+    unit = bytes_of(job.precision) * writes.handed_on(shape, job)
+    return Job(
+        layers=float(writes.limits(shape, job).layers), columns=columns, middle=on.middle_share, last=on.last_share,
+        data=grid["data"], tensor=grid["tensor"], pipeline=grid["pipeline"], virtual=grid["virtual"],
+        schedule=grid["schedule"], context=grid["context"], zero_stage=grid["zero_stage"],
+        micro_batches=job.global_batch / (grid["data"] * grid["micro_batch"]), parameters=learn,
+        weights=np.maximum(on.first, on.last), experts=0.0 * learn if on.sparse or job.adapter_rank else on.experts,
+        stored_experts=on.experts, replicas=on.replicas, sharding=on.sharding, expert_replicas=on.expert_replicas,
+        expert_sharding=on.expert_sharding,
         boundary_bytes=unit * grid["micro_batch"] / (grid["context"] * grid["tensor"]),
+        kept_bytes=np.where(grid["offload_activations"] > 0, memory.kept_of(held, again) * on.middle_share, 0.0),
+        state_away=grid["offload_optimizer"], state=state,
     )  # fmt: skip
-    return SCHEDULES[system.accelerator.execution](schedule, system, net, constants)
+
+
+def _again(job: Workload, grid: Mapping[str, Array], on: Stages) -> Array:
+    """Share of a stage's layers that a plan recomputes."""
+    depth = family(job.model).limits(job.model.shape, job).layers * on.middle_share
+    return memory.share_again(grid["recompute"], grid["recompute_layers"], depth)
+
+
+def _columns(plan: Plan, layouts: layers.Axes, seconds: Mapping[str, Array], again: Array) -> Mapping[str, Array]:
+    """Seconds of each plan's micro-batch; where only some layers are recomputed, a mean of both kinds."""
+    found = _gathered(seconds, _level(plan, layouts))
+    if np.all(again == 1.0):
+        return found
+    plain = _gathered(seconds, layouts.rows(*layers.layout_columns(plan)))
+    return {name: again * column + (1.0 - again) * plain[name] for name, column in found.items()}
 
 
 def _memory(
-    job: Workload, grid: Mapping[str, Array], columns: Mapping[str, Array], constants: Constants
+    job: Workload, grid: Mapping[str, Array], on: Stages, columns: Mapping[str, Array], constants: Constants
 ) -> dict[str, Array]:
     held = memory.Held(
-        columns=columns, replicas=grid["replicas"], tensor=grid["tensor"], pipeline=grid["pipeline"],
-        virtual=grid["virtual"], zero_stage=grid["zero_stage"], micro_batches=grid["micro_batches"],
-        first=grid["first"], last=grid["last"],
+        columns=columns, stages=on, state=state_of(job), zero_stage=grid["zero_stage"],
+        micro_batches=job.global_batch / (grid["data"] * grid["micro_batch"]), pipeline=grid["pipeline"],
+        virtual=grid["virtual"], schedule=grid["schedule"],
+        again=_again(job, grid, on),
+        offload_optimizer=grid["offload_optimizer"], offload_activations=grid["offload_activations"],
+        frozen=job.adapter_rank is not None,
     )  # fmt: skip
-    return memory.memory_parts(held, shape_of(job), constants)
+    return memory.memory_parts(held, constants)
 
 
-def _grid(job: Workload, plan: Plan) -> dict[str, Array]:
-    """A grid's columns as floats, and what both time and memory need to know of its stages."""
-    names = ("data", "tensor", "pipeline", "virtual", "context", "micro_batch", "zero_stage")
-    grid = {n: np.atleast_1d(np.asarray(getattr(plan, n), dtype=np.float64)) for n in names}
-    first, last = memory.stage_parameters(shape_of(job), grid["tensor"], grid["pipeline"])
-    return grid | {
-        "micro_batches": job.global_batch / (grid["data"] * grid["micro_batch"]),
-        "replicas": grid["data"] * grid["context"], "first": first, "last": last,
-    }  # fmt: skip
+def _grid(plan: Plan) -> dict[str, Array]:
+    """A grid's columns as floats."""
+    return {f.name: np.atleast_1d(np.asarray(getattr(plan, f.name), dtype=np.float64)) for f in fields(Plan)}
 
 
-def _gathered(table: Mapping[str, Array], level: layers.Index) -> dict[str, Array]:
+def _stages(job: Workload, grid: Mapping[str, Array]) -> Stages:
+    writes, shape = family(job.model), job.model.shape
+    names = ("tensor", "pipeline", "virtual", "data", "context", "expert", "shard")
+    return stages(
+        writes.sizes(shape), writes.limits(shape, job).layers, job.adapter_rank, **{name: grid[name] for name in names}
+    )
+
+
+def _groups(tensor: Array, on: Stages) -> tuple[Array, ...]:
+    """Devices a shard spans, copies of it, the stride of neighbours, devices that hold the same experts."""
+    return on.sharding, on.replicas / on.sharding, tensor, on.expert_replicas
+
+
+def _rows(group: Gather, place: Index) -> Gather:
+    return Gather(per_byte_s=group.per_byte_s[place], fixed_s=group.fixed_s[place])
+
+
+def _gathered(table: Mapping[str, Array], level: Index) -> dict[str, Array]:
     return {name: column.ravel()[level] for name, column in table.items()}
 
 
-def _replicas(plan: Plan) -> object:
-    """Devices that hold the same weights and sum their gradients: data and context parallelism together."""
-    return np.asarray(plan.data) * np.asarray(plan.context)
-
-
-def _level(plan: Plan, layouts: layers.Axes) -> layers.Index:
+def _level(plan: Plan, layouts: layers.Axes) -> Index:
     """Place of each plan in a table of (recomputation level, layout)."""
     many = int(np.prod([len(v) for v in layouts.values]))
-    rows: layers.Index = np.asarray(plan.recompute, dtype=np.intp) * many + layouts.rows(*layers.layout_columns(plan))
+    rows: Index = np.asarray(plan.recompute, dtype=np.intp) * many + layouts.rows(*layers.layout_columns(plan))
     return rows
 
 
 def layer_step_s(job: Workload, system: System, plan: Plan, constants: Constants) -> tuple[float, float]:
     """Forward and backward seconds of the mean layer for one micro-batch; the backward with what it recomputes."""
-    layout = layers.layout_of(layers.axes_of(*layers.layout_columns(plan)))
-    net = fabric(system, constants)
-    table = layers.layer_seconds(job, shape_of(job), layout, system.accelerator, net, constants)
+    laid = lay_out(job, system, plan)
+    table = layer_seconds(laid.book, laid.device, reached(laid.fabric, constants), constants)
+    count = family(job.model).limits(job.model.shape, job).layers
     forward, backward, core = (
-        sum(float(table[f"{prefix}_{term}"][0]) for term in layers.TERMS)
+        sum(float(table[f"{prefix}_{term}"][0]) for term in layers.TERMS) / count
         for prefix in ("forward", "backward", "core_forward")
     )
     again = {Recompute.FULL: forward, Recompute.SELECTIVE: core}.get(Recompute(int(plan.recompute)), 0.0)
@@ -204,5 +262,5 @@ def executed(plan: Plan) -> float:
 def kept_per_layer_bytes(job: Workload, plan: Plan) -> float:
     """Bytes the mean layer keeps of one micro-batch under this plan's recomputation."""
     layout = layers.layout_of(layers.axes_of(*layers.layout_columns(plan)))
-    kept = memory.activation_columns(job, shape_of(job), layout)["kept"]
-    return float(kept[int(np.asarray(plan.recompute)), 0])
+    kept = memory.activation_columns(job, layout)["kept"]
+    return float(kept[int(np.asarray(plan.recompute)), 0]) / family(job.model).limits(job.model.shape, job).layers

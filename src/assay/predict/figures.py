@@ -11,7 +11,7 @@ from assay.hardware import System
 from assay.plan import Plan, Recompute
 from assay.predict import estimate, search
 from assay.predict.calibrated import Calibrated
-from assay.predict.families.transformer import model_flop_per_token
+from assay.predict.families import family
 from assay.published import PublishedRow
 from assay.workload import Workload
 
@@ -83,8 +83,8 @@ def _tokens_per_device(case: Case, plan: Plan, step_s: float) -> float:
 
 
 def _model_tflops(case: Case, plan: Plan, step_s: float) -> float:
-    per_token = model_flop_per_token(estimate.shape_of(case.job), case.job.seq_len)
-    return per_token * _tokens_per_device(case, plan, step_s) / 1e12
+    whole = family(case.job.model).model_flop(case.job.model.shape, case.job) * case.job.global_batch
+    return whole / step_s / case.system.accelerators / 1e12
 
 
 def _hardware_tflops(case: Case, plan: Plan, step_s: float) -> float:

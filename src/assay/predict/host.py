@@ -11,17 +11,22 @@ import numpy as np
 
 from assay.calibration import Calibration, Constants
 from assay.errors import InputError
-from assay.hardware import Accelerator
+from assay.hardware import Accelerator, System
+from assay.predict import roofline
+from assay.predict.book import work_of
+from assay.predict.device import device
 from assay.predict.fit import Fit, Observed, fit, spread_ln
-from assay.predict.ops import bytes_of, matmul
-from assay.predict.roofline import op_seconds
+from assay.predict.ops import product
 from assay.run import PRODUCTS
 from assay.summary import CaseSummary
 
 NAME = "this-machine"
 # τ of each constant's logarithm: a CPU's library differs more from the prior than one GPU from the next.
 _FREE: Mapping[str, float] = {"matmul": 0.5, "matmul_half_k": 1.5, "memory": 0.5, "launch_s": 2.0}
-_START = Constants(matmul=0.9, matmul_half_k=20.0, tile=16.0, memory=0.8, launch_s=2e-6)
+# Each dtype's peak is what was measured: no dtype has less of it than another.
+_START = Constants(
+    matmul=0.9, matmul_wide=1.0, matmul_8bit=1.0, matmul_half_k=20.0, tile=16.0, memory=0.8, launch_s=2e-6
+)
 _BEST_SHARE = 0.9
 _TILES = (4.0, 8.0, 16.0, 32.0, 64.0)
 _FEWEST = 6  # shapes; fewer cannot be split into a half to learn from and a half to be tested on
@@ -117,8 +122,9 @@ def _best_fit(learn: Sequence[Observed]) -> Fit:
 def seconds(shape: CaseSummary, chip: Accelerator, constants: Constants) -> float:
     """Predicted time of one matrix multiply on its own: the roofline's, and one launch."""
     m, n, k = (float(x) for x in shape.case.shape)
-    op = matmul(shape.name, "forward", m, n, k, 1.0 if shape.dtype == "int8" else bytes_of(shape.dtype))
-    return float(op_seconds(op, chip, shape.dtype, constants)) + constants.launch_s
+    alone = System(name=NAME, vendor="", accelerator=chip, count_per_node=1, links=())
+    work = work_of(product(shape.name, "forward", m, n, k, shape.dtype))
+    return float(roofline.seconds(work, device(alone, shape.dtype), constants)[0]) + constants.launch_s
 
 
 def _chip(learn: Sequence[CaseSummary], rates: Rates) -> Accelerator:

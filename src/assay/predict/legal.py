@@ -9,7 +9,7 @@ import numpy as np
 
 from assay.errors import InputError
 from assay.hardware import System
-from assay.plan import Plan
+from assay.plan import Plan, Schedule
 from assay.predict import search
 from assay.workload import Workload
 
@@ -25,11 +25,13 @@ def refuse_illegal(job: Workload, system: System, plan: Plan) -> None:
 
 def nearest_legal(job: Workload, system: System, plan: Plan) -> Plan | None:
     """The legal plan whose sizes are the fewest doublings from this one's; None where no plan is legal."""
-    t, c, p, v, b, d = search.cells(job, system, search.Options(context=tuple({1, int(plan.context)})))
+    t, c, e, p, v, b, d = search.cells(job, system, search.Options(context=tuple({1, int(plan.context)})))
     if not len(t):
         return None
-    names = ("tensor", "context", "pipeline", "virtual", "micro_batch", "data")
-    away = sum(np.abs(np.log(x / getattr(plan, name))) for name, x in zip(names, (t, c, p, v, b, d), strict=True))
+    names = ("tensor", "context", "expert", "pipeline", "virtual", "micro_batch", "data")
+    found = (t, c, e, p, v, b, d)
+    away = sum(np.abs(np.log(x / getattr(plan, name))) for name, x in zip(names, found, strict=True))
     i = int(np.argmin(away))
-    sizes: dict[str, Any] = {name: int(x[i]) for name, x in zip(names, (t, c, p, v, b, d), strict=True)}
-    return replace(plan, **sizes, expert=1, zero_stage=plan.zero_stage if p[i] == 1 else min(1, plan.zero_stage))
+    sizes: dict[str, Any] = {name: int(x[i]) for name, x in zip(names, found, strict=True)}
+    zero = plan.zero_stage if p[i] == 1 else min(1, plan.zero_stage)
+    return replace(plan, **sizes, zero_stage=zero, shard=0, schedule=Schedule.ONE_F_ONE_B, context_kind=0)

@@ -7,20 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
 from assay.calibration import Constants
-from assay.counting import embedding_parameters, layer_parameters
-from assay.model import TransformerShape
-from assay.predict.families import transformer
-from assay.predict.ops import Array, Number
+from assay.plan import Offload, Recompute, Schedule
+from assay.predict.families import family
+from assay.predict.ops import Array, Layout, Number
+from assay.predict.stages import Stages
+from assay.predict.state import State
 from assay.workload import Workload
 
-WEIGHT_BYTES = 2.0
-GRADIENT_BYTES = 4.0  # accumulated in fp32, as Megatron-LM and DeepSpeed do by default
-OPTIMIZER_BYTES = 12.0  # Adam: fp32 master weight and two moments
 _PREFETCHED_LAYERS = 2.0  # gathered at a time by ZeRO-3: the one at work and the next (Zhao et al. 2023, FSDP §4.2)
 
 
@@ -29,91 +26,91 @@ class Held:
     """What memory depends on, per plan; `columns` are those of `activation_columns`, gathered."""
 
     columns: Mapping[str, Array]
-    replicas: Array  # of the weights: what ZeRO cuts state by
-    tensor: Array
-    pipeline: Array
-    virtual: Array
+    stages: Stages
+    state: State
     zero_stage: Array
     micro_batches: Array
-    first: Array  # parameters per device of the first stage, and of the last
-    last: Array
+    pipeline: Array
+    virtual: Array
+    schedule: Array
+    again: Array  # share of a stage's layers that is recomputed, where layers are
+    offload_optimizer: Array
+    offload_activations: Array
+    frozen: bool  # only adapters learn
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
-    """Parameters of the whole model by where they lie."""
-
-    layer: float  # mean layer
-    embedding: float
-    head: float  # a matrix of its own, or 0 when tied
-
-
-@cache
-def sizes(shape: TransformerShape) -> Sizes:
-    """Parameters of the mean layer, of the embedding and of an untied output matrix."""
-    layers = sum(b.count * layer_parameters(b, shape.hidden, norm_bias=shape.norm_bias) for b in shape.blocks)
-    head = shape.vocab * shape.hidden if shape.head else 0
-    return Sizes(layer=layers / shape.layers, embedding=float(embedding_parameters(shape)), head=float(head))
+def activation_columns(job: Workload, layout: Layout) -> Mapping[str, Array]:
+    """Activation bytes of the whole model and of its ends per micro-batch: (recomputation level, layout)."""
+    writes, shape = family(job.model), job.model.shape
+    total, most = np.zeros((3, len(np.atleast_1d(layout.tensor)))), np.zeros(())
+    for layer in writes.layers(shape, job, layout):
+        kept = layer.kept
+        total += layer.count * np.stack(
+            np.broadcast_arrays(kept.everything, kept.without_core, kept.inputs, total[0])[:3]
+        )
+        most = np.maximum(most, kept.everything)
+    head = np.broadcast_to(writes.ends(shape, job, layout).kept.everything, total[0].shape)
+    working = np.stack([0.0 * most, 0.0 * most, most]) + np.zeros_like(total)  # the layer being recomputed is whole
+    return {"kept": total, "whole": np.stack([total[0]] * 3), "working": working, "head": np.stack([head] * 3)}
 
 
-def stage_parameters(shape: TransformerShape, tensor: Number, pipeline: Number) -> tuple[Array, Array]:
-    """Parameters per device on the first stage and on the last; with one stage a tied head is not stored twice."""
-    size = sizes(shape)
-    body = size.layer * shape.layers / np.asarray(pipeline, dtype=np.float64)
-    alone = np.asarray(pipeline) == 1
-    extra = 0.0 if shape.tied else size.head
-    first = (body + size.embedding + np.where(alone, extra, 0.0)) / tensor
-    return first, np.where(alone, first, (body + size.head) / tensor)
-
-
-def activation_columns(job: Workload, shape: TransformerShape, layout: transformer.Layout) -> Mapping[str, Array]:
-    """Activation bytes of the mean layer and of the head per micro-batch: (recomputation level, layout)."""
-    total = np.zeros((3, len(layout.tensor)))  # type: ignore[arg-type]
-    for block in shape.blocks:
-        kept = transformer.activation_bytes(block, shape, job.seq_len, job.precision, layout)
-        total += block.count / shape.layers * np.array([kept.everything, kept.without_core, kept.inputs])
-    head = transformer.head_activation_bytes(shape, job.precision, job.seq_len, layout)
-    working = np.stack([0.0 * total[0], 0.0 * total[0], total[0]])  # the layer being recomputed holds everything
-    return {"kept": total, "working": working, "head": np.stack([np.asarray(head)] * 3)}
-
-
-def memory_parts(job: Held, shape: TransformerShape, constants: Constants) -> dict[str, Array]:
+def memory_parts(job: Held, constants: Constants) -> dict[str, Array]:
     """Bytes on the fullest device by part; the sum is the peak.
 
     A first stage keeps the activations of min(m, p) micro-batches (Narayanan et al. 2021, §2.2), 1 + (p-1)/(p·v)
-    times as many when interleaved (Korthikanti et al. 2022, §4.2.3); the last keeps one, and the logits.
+    times as many when interleaved (Korthikanti et al. 2022, §4.2.3), of all m in GPipe; the last keeps one, and the
+    logits.
     """
-    p, v, zero, kept, head = job.pipeline, job.virtual, job.zero_stage, job.columns["kept"], job.columns["head"]
-    first, last, alone = job.first, job.last, p == 1
-    in_flight = np.minimum(job.micro_batches, p) * np.where(v > 1, 1.0 + (p - 1.0) / (p * v), 1.0)
-    weights, gradients, optimizer = bytes_per_parameter(job.replicas, zero)
-    stage = kept * (shape.layers / p)
-    more_state = (last - first) * (weights + gradients + optimizer)
-    at_end = ~alone & (more_state + stage + head > stage * in_flight)
-    parameters = np.where(at_end, last, first)
-    gathered = np.where(zero >= 3, _PREFETCHED_LAYERS * WEIGHT_BYTES * sizes(shape).layer / job.tensor, 0.0)
-    activations = stage * np.where(at_end, 1.0, in_flight) + job.columns["working"]
+    p, alone, on = job.pipeline, job.pipeline == 1, job.stages
+    head = job.columns["head"]
+    flying = np.minimum(job.micro_batches, p) * np.where(job.virtual > 1, 1.0 + (p - 1.0) / (p * job.virtual), 1.0)
+    flying = np.where(job.schedule == Schedule.GPIPE, job.micro_batches, flying)
+    whole = kept_of(job.columns, job.again)
+    first, last = whole * on.first_share, whole * on.last_share
+    dense, experts = (bytes_per_parameter(n, job.zero_stage, job.state) for n in (on.sharding, on.expert_sharding))
+    at_end = ~alone & ((on.last - on.first) * sum(dense) + last + head > first * flying - last)
+    held = np.where(at_end, on.last, on.first)
+    learn = on.adapters if job.frozen else held
+    learnt_experts = 0.0 if job.frozen else on.experts
+    sharded = job.zero_stage >= 3
+    gathered = np.where(sharded, _PREFETCHED_LAYERS * job.state.weight_wire_bytes * on.layer, 0.0)
+    activations = np.where(at_end, last, first * flying) + job.columns["working"]
+    activations = np.where(job.offload_activations > Offload.NONE, job.columns["working"], activations)
     logits = np.where(at_end | alone, head, 0.0)
+    optimizer = dense[2] * learn + experts[2] * learnt_experts * (0.0 if on.sparse else 1.0)
     return {
-        "weights": weights * parameters + gathered,
-        "gradients": gradients * parameters,
-        "optimizer": optimizer * parameters,
+        "weights": dense[0] * held + experts[0] * on.experts + gathered,
+        "gradients": dense[1] * learn + experts[1] * learnt_experts * (0.0 if on.sparse else 1.0),
+        "optimizer": np.where(job.offload_optimizer > Offload.NONE, 0.0, optimizer),
         "activations": activations,
         "logits": logits,
         "fragmentation": constants.fragmentation * (activations + logits),
-        "reserve": np.full_like(activations, constants.reserve_bytes),
+        "reserve": constants.reserve_bytes + np.zeros_like(activations),
     }
 
 
-def bytes_per_parameter(replicas: Array, zero: Array) -> tuple[Array, Array, Array]:
+def kept_of(columns: Mapping[str, Array], again: Array) -> Array:
+    """Activations of all layers when a share of them is recomputed and the others keep everything."""
+    return again * columns["kept"] + (1.0 - again) * columns["whole"]
+
+
+def share_again(recompute: Array, layers: Array, of: Array) -> Array:
+    """Share of a stage's layers that a recomputation level applies to: all, or those of a per-block plan."""
+    some = (layers > 0) & (recompute == Recompute.FULL)
+    return np.where(some, np.minimum(1.0, layers / np.maximum(of, 1.0)), 1.0)
+
+
+def bytes_per_parameter(replicas: Number, zero: Array, state: State) -> tuple[Array, Array, Array]:
     """Bytes of weight, gradient and optimizer state per parameter, each cut over replicas from its ZeRO stage on.
 
-    >>> float(sum(bytes_per_parameter(np.array(8.0), np.array(0.0))))
+    >>> mixed = State(weight_bytes=2, gradient_bytes=4, optimizer_bytes=12, traffic_bytes=34, gradient_wire_bytes=4,
+    ...               weight_wire_bytes=2, update_flop=0, away_bytes=6)
+    >>> float(sum(bytes_per_parameter(np.array(8.0), np.array(0.0), mixed)))
     18.0
     """
-    share = 1.0 / replicas
+    share = 1.0 / np.asarray(replicas)
     return (
-        np.where(zero >= 3, WEIGHT_BYTES * share, WEIGHT_BYTES),
-        np.where(zero >= 2, GRADIENT_BYTES * share, GRADIENT_BYTES),
-        np.where(zero >= 1, OPTIMIZER_BYTES * share, OPTIMIZER_BYTES),
+        np.where(zero >= 3, state.weight_bytes * share, state.weight_bytes),
+        np.where(zero >= 2, state.gradient_bytes * share, state.gradient_bytes),
+        np.where(zero >= 1, state.optimizer_bytes * share, state.optimizer_bytes),
     )

@@ -3,56 +3,84 @@
 n devices, S bytes, α latency of a step, B bandwidth (Thakur, Rabenseifner, Gropp 2005; NCCL's ring and tree):
     all-gather, reduce-scatter   (n-1)/n · S/B + min(n-1, 2 log₂ n) α
     all-reduce                   twice that
+    all-to-all                   (n-1)/n · S/B + min(n-1, 2 log₂ n) α, S what one device sends
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from assay.calibration import Constants
 from assay.hardware import Link, System
-from assay.predict.ops import Array, Bools, Number
+from assay.predict.ops import Array, Number
 
+_TIERS = 3  # inside a bridge or a socket, inside a node or a rack, between them
+_TORUS_LINKS = 4.0  # that a device of a two-dimensional torus has
 _NO_LINK = Link(name="none", bandwidth_bytes_per_s=1e-9, latency_s=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """One level of a network: what joins so many devices."""
+
+    domain: Number
+    bytes_per_s: Number
+    latency_s: Number
+    links: Number = 1.0  # a device has to others here; 1 where a switch lets it use all of its bandwidth with any one
+    outer: Number = 0.0  # 1: what joins nodes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fabric:
-    """The two levels a placement sees: inside a domain of `domain` devices, and between domains."""
+    """The levels a placement sees, from the inside out; datasheet figures, always as many (a level may add nothing)."""
 
-    domain: int
-    inner_bytes_per_s: float
-    outer_bytes_per_s: float
-    inner_latency_s: float
-    outer_latency_s: float
+    tiers: tuple[Tier, ...]
 
 
-def fabric(system: System, constants: Constants) -> Fabric:
-    """A system's innermost and outermost link with what collectives reach of them; levels between are passed over."""
-    inner = system.links[0] if system.links else _NO_LINK
-    outer = system.links[-1] if system.links else _NO_LINK
-    single = len(system.links) < 2
-    domain = inner.domain or system.accelerators
-    return Fabric(
-        domain=max(1, min(domain, system.accelerators)),
-        inner_bytes_per_s=inner.bandwidth_bytes_per_s * constants.inner_link,
-        outer_bytes_per_s=outer.bandwidth_bytes_per_s * (constants.inner_link if single else constants.outer_link),
-        inner_latency_s=inner.latency_s + constants.inner_latency_s,
-        outer_latency_s=outer.latency_s + constants.outer_latency_s,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A fabric with what collectives reach of it."""
+
+    tiers: tuple[Tier, ...]
+
+
+def fabric(system: System) -> Fabric:
+    """A system's links as tiers. An oversubscribed network is one more link, with what is left above its leaves."""
+    n = float(system.accelerators)
+    links = _chosen(system.links) or (_NO_LINK,)
+    found = [_tier(link, n, outer=i > 0 and i == len(links) - 1) for i, link in enumerate(links)]
+    return Fabric(tiers=tuple(found + [found[-1]] * (_TIERS - len(found))))
+
+
+def _chosen(links: tuple[Link, ...]) -> tuple[Link, ...]:
+    """At most as many links as there are tiers: the innermost and the outermost ones."""
+    return links if len(links) <= _TIERS else (*links[: _TIERS - 1], links[-1])
+
+
+def _tier(link: Link, n: float, *, outer: bool) -> Tier:
+    domain = min(float(link.domain or n), n)
+    links = {"mesh": (link.domain or n) - 1.0, "torus": _TORUS_LINKS}.get(link.topology, 1.0)
+    return Tier(
+        domain=domain, bytes_per_s=link.bandwidth_bytes_per_s, latency_s=link.latency_s, links=max(links, 1.0),
+        outer=float(outer),
+    )  # fmt: skip
+
+
+def reached(net: Fabric, c: Constants) -> Reached:
+    """The fabric as collectives find it: the innermost tiers by one share and latency, the outermost by another."""
+    return Reached(
+        tiers=tuple(
+            replace(
+                tier,
+                bytes_per_s=tier.bytes_per_s * np.where(np.asarray(tier.outer) > 0, c.outer_link, c.inner_link),
+                latency_s=tier.latency_s + np.where(np.asarray(tier.outer) > 0, c.outer_latency_s, c.inner_latency_s),
+            )
+            for tier in net.tiers
+        )
     )
-
-
-def split(n: Number, stride: Number, domain: int) -> tuple[Array, Array]:
-    """Members of a group of n that lie in one domain, and how many domains it spans; neighbours are `stride` apart.
-
-    >>> [float(x) for x in split(16, 4, 8)]
-    [2.0, 8.0]
-    """
-    n = np.asarray(n, dtype=np.float64)
-    inside = np.minimum(n, np.maximum(1.0, np.floor(domain / np.asarray(stride, dtype=np.float64))))
-    return inside, np.ceil(n / inside)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,33 +95,66 @@ class Gather:
         return self.per_byte_s * size + self.fixed_s
 
 
-def gather(n: Number, stride: Number, net: Fabric) -> Gather:
-    """All-gather or reduce-scatter over n devices `stride` apart: inside each domain, then a share of it across.
+def members(n: Number, stride: Number, net: Fabric | Reached) -> Iterator[tuple[Tier, Array, Array]]:
+    """Each tier with how many of a group of n it joins, below it and including it; neighbours are `stride` apart.
 
-    (n-1)/n bytes pass each device; steps are n-1 in a ring and log₂(n) up and down a tree, whichever is fewer.
+    >>> net = Fabric(tiers=(Tier(domain=8.0, bytes_per_s=1.0, latency_s=0.0),
+    ...                     Tier(domain=64.0, bytes_per_s=1.0, latency_s=0.0)))
+    >>> [(float(below), float(here)) for _, below, here in members(16, 4, net)]
+    [(1.0, 2.0), (2.0, 16.0)]
     """
-    inside, across = split(n, stride, net.domain)
-    rates = net.inner_bytes_per_s, inside * net.outer_bytes_per_s
-    return Gather(
-        per_byte_s=(inside - 1.0) / inside / rates[0] + (across - 1.0) / across / rates[1],
-        fixed_s=_steps(inside) * net.inner_latency_s + _steps(across) * net.outer_latency_s,
-    )
+    n = np.asarray(n, dtype=np.float64)
+    below = np.ones_like(n)
+    for i, tier in enumerate(net.tiers):
+        room = np.maximum(below, np.floor(np.asarray(tier.domain) / stride))
+        here = n if i == len(net.tiers) - 1 else np.minimum(n, room)
+        yield tier, below, here
+        below = here
 
 
-def allreduce_seconds(size: Number, n: Number, stride: Number, net: Fabric) -> Array:
+def gather(n: Number, stride: Number, net: Reached) -> Gather:
+    """All-gather or reduce-scatter over n devices `stride` apart: inside each tier, then a share of it across.
+
+    (f-1)/f of what is left passes each device of a tier that joins f groups; steps are f-1 in a ring and log₂(f) up and
+    down a tree, whichever is fewer.
+    """
+    per_byte, fixed = np.zeros(()), np.zeros(())
+    for tier, below, here in members(n, stride, net):
+        f = here / below
+        per_byte = per_byte + (f - 1.0) / f / (below * _rate(tier, f))
+        fixed = fixed + _steps(f) * tier.latency_s
+    return Gather(per_byte_s=per_byte, fixed_s=fixed)
+
+
+def allreduce_seconds(size: Number, n: Number, stride: Number, net: Reached) -> Array:
     """All-reduce of `size` bytes: reduce-scatter, then all-gather."""
     return 2.0 * gather(n, stride, net).seconds(size)
 
 
-def p2p_seconds(size: Number, crosses: Number | Bools, net: Fabric) -> Array:
-    """One message to a neighbour, inside a domain or (where `crosses`) between domains."""
-    size = np.asarray(size, dtype=np.float64)
-    return np.where(
-        np.asarray(crosses) > 0,
-        size / net.outer_bytes_per_s + net.outer_latency_s,
-        size / net.inner_bytes_per_s + net.inner_latency_s,
-    )
+def alltoall_seconds(size: Number, n: Number, stride: Number, net: Reached) -> Array:
+    """Each of n devices sends `size` bytes in all, an equal part to each; the tiers work side by side."""
+    n = np.asarray(n, dtype=np.float64)
+    slowest, fixed = np.zeros(()), np.zeros(())
+    for tier, below, here in members(n, stride, net):
+        slowest = np.maximum(slowest, (here - below) / n / _rate(tier, here / below))
+        fixed = fixed + _steps(here / below) * tier.latency_s
+    return slowest * size + fixed
+
+
+def p2p_seconds(size: Number, reach: Number, net: Reached) -> Array:
+    """One message to a neighbour that is `reach` devices away, over the first tier that joins so many."""
+    size, reach = np.asarray(size, dtype=np.float64), np.asarray(reach, dtype=np.float64)
+    seconds = np.zeros(())
+    for i, tier in enumerate(reversed(net.tiers)):
+        here = size * tier.links / tier.bytes_per_s + tier.latency_s
+        seconds = here if i == 0 else np.where(reach <= tier.domain, here, seconds)
+    return np.asarray(seconds)
+
+
+def _rate(tier: Tier, n: Array) -> Array:
+    """Bandwidth of a group of n: a mesh's device has a link to each other, and uses those to the group's members."""
+    return tier.bytes_per_s * np.minimum(1.0, np.maximum(n - 1.0, 1.0) / tier.links)
 
 
 def _steps(n: Array) -> Array:
-    return np.minimum(n - 1.0, 2.0 * np.log2(n))
+    return np.minimum(n - 1.0, 2.0 * np.log2(np.maximum(n, 1.0)))

@@ -1,8 +1,9 @@
-"""`Op`: the only thing that passes from models to machines. Its numbers are floats, or arrays over plans."""
+"""`Op`: the only thing that passes from models to machines. Its numbers are floats, or arrays over layouts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -12,8 +13,9 @@ Array: TypeAlias = NDArray[np.float64]
 Number: TypeAlias = float | Array
 Bools: TypeAlias = NDArray[np.bool_]
 
-Kind = Literal["matmul", "attention", "elementwise", "allreduce", "p2p"]
+Kind = Literal["matmul", "conv", "attention", "elementwise", "lookup", "allreduce", "alltoall", "p2p"]
 Phase = Literal["forward", "backward"]
+Group = Literal["tensor", "context", "expert"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +27,79 @@ class Op:
     phase: Phase
     flop: Number = 0.0
     bytes: Number = 0.0  # moved between the device's memory and its compute units
-    shape: tuple[Number, Number, Number] | None = None  # matmul: M × K times K × N
+    shape: tuple[Number, Number, Number] | None = None  # matmul, conv: M × K times K × N
+    groups: Number = 1.0  # equal products side by side in one kernel: experts, channel groups
     message_bytes: Number = 0.0  # collectives: size of the whole buffer
+    over: Group = "tensor"  # collectives: the devices that take part
     launches: float = 1.0  # kernels this stands for
     repeats: float = 1.0  # equal operations in a row
+    narrow: bool = False  # runs at the job's precision where that is 8 or 4 bits; others stay at 16
+    core: bool = False  # of the attention core: what selective recomputation does twice
+    hidden: bool = False  # a message that is sent while the layer computes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What one layer's work depends on: a sequence cut over c devices, a layer over t, experts over e; scalars or
+    arrays of one length.
+    """
+
+    tensor: Number
+    context: Number
+    expert: Number
+    micro_batch: Number
+    sequence_parallel: Number  # 0 or 1
+    flash_attention: Number  # 0 or 1
+    fused: Number  # 0 or 1
+    context_kind: Number  # plan.ContextKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Bytes a layer keeps of one micro-batch: all of it, all but the attention core, or only the layer's input."""
+
+    everything: Number
+    without_core: Number
+    inputs: Number
+
+
+NOTHING = Kept(everything=0.0, without_core=0.0, inputs=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """`count` equal layers in a row: what one does, forward and backward, and what it keeps in between."""
+
+    count: float
+    ops: Sequence[Op]
+    kept: Kept = NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """Parameters of a whole model by where they lie."""
+
+    layer: float  # of the mean layer, what every device that shares it needs
+    experts: float = 0.0  # of the mean layer, what is spread over expert parallelism
+    embedding: float = 0.0
+    head: float = 0.0  # a matrix of its own, or the embedding's copy on the last stage
+    tied: bool = False
+    adapters: float = 0.0  # of the mean layer and a rank of 1, where only adapters learn
+    sparse: bool = False  # experts are tables: only rows that were looked up have gradients
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What parallel sizes must divide."""
+
+    layers: int  # pipeline × virtual
+    heads: int = 1  # tensor; 1 = it cannot be cut
+    experts: int = 1  # expert
+    positions: int = 1  # context
 
 
 def bytes_of(dtype: str) -> float:
-    """Bytes an activation of this compute precision takes in memory; 8-bit formats keep 16-bit activations.
+    """Bytes an activation of this compute precision takes in memory; 8- and 4-bit formats keep 16-bit activations.
 
     >>> bytes_of("bf16"), bytes_of("tf32"), bytes_of("fp8")
     (2.0, 4.0, 2.0)
@@ -40,18 +107,55 @@ def bytes_of(dtype: str) -> float:
     return {"fp64": 8.0, "fp32": 4.0, "tf32": 4.0}.get(dtype, 2.0)
 
 
-def matmul(name: str, phase: Phase, m: Number, n: Number, k: Number, size: float, repeats: float = 1.0) -> Op:
-    """C[M,N] = A[M,K] B[K,N]: 2MNK operations; both operands read, the product written once."""
+def operand_bytes(dtype: str) -> float:
+    """Bytes of a matrix operand of this precision.
+
+    >>> operand_bytes("fp8"), operand_bytes("bf16")
+    (1.0, 2.0)
+    """
+    return {"fp64": 8.0, "fp32": 4.0, "tf32": 4.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5}.get(dtype, 2.0)
+
+
+def product(
+    name: str, phase: Phase, m: Number, n: Number, k: Number, dtype: str, *, groups: Number = 1.0, narrow: bool = True
+) -> Op:
+    """C[M,N] = A[M,K] B[K,N], `groups` times: 2MNK operations; both operands read, the product written once."""
+    size, out = (operand_bytes(dtype) if narrow else bytes_of(dtype)), bytes_of(dtype)
     return Op(
-        name=name, kind="matmul", phase=phase, flop=2.0 * m * n * k, bytes=size * (m * k + k * n + m * n),
-        shape=(m, n, k), repeats=repeats,
+        name=name, kind="matmul", phase=phase, flop=2.0 * groups * m * n * k,
+        bytes=groups * (size * (m * k + k * n) + out * m * n), shape=(m, n, k), groups=groups, narrow=narrow,
     )  # fmt: skip
 
 
-def with_gradients(name: str, m: Number, n: Number, k: Number, size: float) -> list[Op]:
-    """A trained matrix multiply: the product, the gradient of its input (M,K,N) and of its weight (K,N,M)."""
-    return [
-        matmul(name, "forward", m, n, k, size),
-        matmul(name, "backward", m, k, n, size),
-        matmul(name, "backward", k, n, m, size),
+def with_gradients(
+    name: str, m: Number, n: Number, k: Number, dtype: str, *, groups: Number = 1.0, narrow: bool = True,
+    frozen: bool = False,
+) -> list[Op]:  # fmt: skip
+    """A matrix multiply with the gradient of its input (M,K,N) and, unless `frozen`, of its weight (K,N,M)."""
+    ops = [
+        product(name, "forward", m, n, k, dtype, groups=groups, narrow=narrow),
+        product(name, "backward", m, k, n, dtype, groups=groups, narrow=narrow),
     ]
+    return ops if frozen else [*ops, product(name, "backward", k, n, m, dtype, groups=groups, narrow=narrow)]
+
+
+# A pointwise gradient reads the gradient and one saved tensor, and writes one.
+_BACKWARD_PASSES = 1.5
+
+
+def pointwise(name: str, moved: Number, launches: float, backward: float = _BACKWARD_PASSES) -> list[Op]:
+    """Operations that only move bytes: `moved` forward, and `backward` times as many for the gradient."""
+    return [
+        Op(name=name, kind="elementwise", phase="forward", bytes=moved, launches=launches),
+        Op(name=name, kind="elementwise", phase="backward", bytes=backward * moved, launches=launches),
+    ]
+
+
+def both_ways(op: Op) -> list[Op]:
+    """An exchange that the backward pass repeats with gradients."""
+    return [replace(op, phase="forward"), replace(op, phase="backward")]
+
+
+def where(condition: Number | Bools, value: Number) -> Array:
+    """`value` where the condition holds, else nothing."""
+    return np.where(np.asarray(condition) > 0, value, 0.0)

@@ -1,4 +1,4 @@
-"""How long one operation takes on one device: a roofline whose roof depends on the operation's shape.
+"""How long operations take on a device: a roofline whose roof depends on the operation's shape.
 
 t = max(F / (P · e), B / (W · e_m))      (Williams et al. 2009, with an efficiency law for e)
 
@@ -7,79 +7,102 @@ What it costs the host to launch operations is a roof of its own over a whole la
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from assay.calibration import Constants
-from assay.hardware import Accelerator
-from assay.predict.ops import Array, Number, Op
+from assay.predict.device import Device
+from assay.predict.ops import Array, Number
 
-# Where a device lacks a format, the next one that its matrix units compute the same numbers in.
-_FALLBACK = {
-    "fp4": "fp8", "fp8": "bf16", "int8": "bf16", "bf16": "fp16", "fp16": "bf16", "tf32": "fp32", "fp32": "tf32",
-    "fp64": "fp32",
-}  # fmt: skip
 # Output tiles a library chooses from, as multiples of the tile constant, and the share of the best rate each reaches;
 # the last is one row: the kernel for a matrix times a vector.
 _TILES = ((2.0, 1.0, 1.0), (1.0, 1.0, 0.96), (0.5, 1.0, 0.86), (0.5, 0.5, 0.70), (0.0, 1.0, 0.25))
+# Kinds of work by their place in a column.
+MATMUL, CONV, ATTENTION, STREAM, LOOKUP = range(5)
+KINDS = {"matmul": MATMUL, "conv": CONV, "attention": ATTENTION, "elementwise": STREAM, "lookup": LOOKUP}
 
 
-def peak_flop_per_s(accelerator: Accelerator, dtype: str) -> tuple[float, str] | None:
-    """The dense peak for this precision and the one it is really run in; None when the device has no such unit."""
-    narrower = accelerator.peak_flop_per_s.get("fp8")
-    if narrower and dtype in ("bf16", "fp16") and not {"bf16", "fp16"} & accelerator.peak_flop_per_s.keys():
-        return narrower / 2.0, "16 bits at half of its fp8 peak"
-    seen: set[str] = set()
-    wanted = dtype
-    while wanted not in accelerator.peak_flop_per_s:
-        seen.add(wanted)
-        wanted = _FALLBACK.get(wanted, "fp32")
-        if wanted in seen:
-            if "fp32" in accelerator.peak_flop_per_s:
-                return accelerator.peak_flop_per_s["fp32"], "fp32"
-            return None
-    return accelerator.peak_flop_per_s[wanted], wanted
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Operations as columns of one length, of whatever layers, layouts and models."""
+
+    kind: Array  # one of KINDS
+    flop: Array
+    bytes: Array
+    m: Array
+    n: Array
+    k: Array
+    groups: Array
+    repeats: Array
+    wide: Array  # 1: stays at 16 bits where the job has fewer
 
 
-def matmul_efficiency(m: Number, n: Number, k: Number, units: int | None, constants: Constants) -> Array:
-    """Share of peak that an M×K by K×N product reaches: e_max · waves · tiles · K/(K+k₀), the best of a few tiles.
+def matmul_shape_share(m: Number, n: Number, k: Number, groups: Number, units: Number, constants: Constants) -> Array:
+    """Share of its best rate that an M×K by K×N product keeps: waves · tiles · K/(K+k₀), the best of a few tiles.
 
     Work comes in output tiles spread over `units` compute units in waves: a last wave that is not full, and a tile
-    that hangs over the edge, cost as much as full ones. Short sums (small K) never fill the pipeline.
+    that hangs over the edge, cost as much as full ones. Short sums (small K) never fill the pipeline; long ones are cut
+    where there are too few tiles for all units (split-K).
 
-    >>> bool(matmul_efficiency(8192, 8192, 8192, 108, Constants()) > matmul_efficiency(256, 256, 64, 108, Constants()))
+    >>> big, small = (matmul_shape_share(n, n, n, 1.0, 108.0, Constants()) for n in (8192.0, 256.0))
+    >>> bool(big > small)
     True
     """
     m, n, k = (np.maximum(np.asarray(x, dtype=np.float64), 1.0) for x in (m, n, k))
-    best: Array = np.zeros(np.broadcast_shapes(m.shape, n.shape))
+    units, groups = np.maximum(np.asarray(units, dtype=np.float64), 0.0), np.maximum(groups, 1.0)
+    best: Array = np.zeros(())
     for tall, wide, rate in _TILES:
-        tm, tn = max(1.0, tall * constants.tile), wide * constants.tile
+        tm, tn = np.maximum(1.0, tall * np.asarray(constants.tile)), wide * np.asarray(constants.tile)
         tiles = np.ceil(m / tm) * np.ceil(n / tn)
         share = m * n / (tiles * tm * tn)
-        if units:
-            share = share * tiles / (np.ceil(tiles / units) * units)
-        best = np.maximum(best, rate * share)
-    return constants.matmul * best * k / (k + constants.matmul_half_k)
+        spread = tiles * groups * np.maximum(1.0, np.floor(np.minimum(units / (tiles * groups), k / _LEAST_DEPTH)))
+        waves = np.where(units > 0, spread / (np.ceil(spread / np.maximum(units, 1.0)) * np.maximum(units, 1.0)), 1.0)
+        best = np.maximum(best, rate * share * waves)
+    kept: Array = best * k / (k + constants.matmul_half_k)
+    return kept
 
 
-def op_seconds(op: Op, accelerator: Accelerator, dtype: str, constants: Constants) -> Array:
-    """Time of one computing operation; collectives are `network`'s."""
-    found = peak_flop_per_s(accelerator, dtype)
-    peak = found[0] if found else np.nan
-    moving = np.asarray(op.bytes, dtype=np.float64) / (_bandwidth(op.bytes, accelerator) * constants.memory)
-    if op.kind == "matmul" and op.shape is not None:
-        share = matmul_efficiency(*op.shape, accelerator.compute_units, constants)
-        return op.repeats * np.maximum(op.flop / (peak * share), moving)
-    if op.kind == "attention":
-        half, _ = peak_flop_per_s(accelerator, "bf16") or (peak, dtype)  # fused attention runs in 16 bits
-        rate = min(peak, half) if dtype not in ("fp32", "tf32") else peak
-        return op.repeats * np.maximum(op.flop / (rate * constants.attention), moving)
-    return op.repeats * moving
+# Of the matrix units' rate, what a direct kernel of the vector units reaches: what depthwise convolutions run as.
+_VECTOR_SHARE = 0.03
+_LEAST_DEPTH = 256.0  # of a sum that is worth cutting
 
 
-def _bandwidth(size: Number, accelerator: Accelerator) -> Number:
-    """Bytes per second that operands come at: from the last cache where they fit it and its speed is known."""
-    cache, inside = accelerator.on_chip_bytes, accelerator.on_chip_bandwidth_bytes_per_s
-    outside = accelerator.bandwidth_bytes_per_s
-    if cache is None or inside is None or inside <= outside:
-        return outside
-    return np.where(np.asarray(size) <= cache, inside, outside)
+def seconds(work: Work, on: Device, constants: Constants) -> Array:
+    """Time of computing operations; `on` and `constants` are numbers or columns as long as the work."""
+    wide = work.wide > 0
+    peak = np.where(wide, on.wide_flop_per_s, on.flop_per_s)
+    moving = work.bytes / np.where(work.bytes <= on.cache_bytes, on.cache_bytes_per_s, on.bandwidth_bytes_per_s)
+    moving = moving / np.where(work.kind == LOOKUP, constants.lookup, constants.memory)
+    bits = np.where(wide, on.wide_bits, on.operand_bits)
+    share = np.where(work.kind == CONV, constants.conv, 1.0) * _product_share(bits, constants)
+    share = share * np.where((work.groups > 1) & (work.kind == MATMUL) & ~wide, constants.grouped, 1.0)
+    product = (work.kind == MATMUL) | (work.kind == CONV)
+    shape = np.ones_like(work.flop)
+    shape[product] = matmul_shape_share(
+        work.m[product], work.n[product], work.k[product], work.groups[product], _at(on.units, product),
+        _constants_at(constants, product),
+    )  # fmt: skip
+    shape[work.kind == CONV] = np.maximum(shape[work.kind == CONV], _VECTOR_SHARE)
+    computing = np.where(product, share * shape, constants.attention)
+    rate = np.where(work.kind == ATTENTION, on.wide_flop_per_s, peak)  # fused attention runs in 16 bits
+    spent: Array = work.repeats * np.maximum(work.flop / (rate * computing), moving)
+    return spent
+
+
+def _product_share(bits: Number, constants: Constants) -> Array:
+    """The best share of peak for operands of so many bits."""
+    bits = np.asarray(bits)
+    left = np.where(bits >= 32, constants.matmul_wide, 1.0)
+    left = np.where(bits == 8, constants.matmul_8bit, left)
+    share: Array = constants.matmul * np.where(bits == 4, constants.matmul_4bit, left)
+    return share
+
+
+def _at(value: Number, mask: Array) -> Number:
+    return value if np.ndim(value) == 0 else np.asarray(value)[mask]
+
+
+def _constants_at(constants: Constants, mask: Array) -> Constants:
+    tile, half = _at(constants.tile, mask), _at(constants.matmul_half_k, mask)
+    return replace(constants, tile=tile, matmul_half_k=half)  # type: ignore[arg-type]

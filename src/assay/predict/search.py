@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from assay.calibration import Constants
 from assay.errors import InputError
 from assay.hardware import System
-from assay.model import TransformerShape
-from assay.plan import Plan, Recompute
+from assay.plan import ContextKind, Plan, Recompute, Schedule
 from assay.predict import estimate
+from assay.predict.families import family
 from assay.predict.ops import Array, Bools
 from assay.workload import Workload
 
@@ -24,6 +25,7 @@ _BLOCK = 32_768  # plans priced at a time: the working set stays in cache
 _KEPT_BYTES = 31 * 2**20  # under glibc's limit of 32 MiB for what its allocator keeps
 _MOST_SPARE = 1000  # accelerators of a node that may stand idle
 _LARGEST_MICRO_BATCH = 128  # sequences; beyond it nothing gets faster
+_SMALL_SAMPLES = 65_536  # … or so many pictures or clicks, which are as small as a token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class Options:
 
     tensor: tuple[int, ...] | None = None
     context: tuple[int, ...] = (1,)
+    expert: tuple[int, ...] | None = None
     pipeline: tuple[int, ...] | None = None
     virtual: tuple[int, ...] | None = None
     micro_batch: tuple[int, ...] | None = None
@@ -39,6 +42,9 @@ class Options:
     recompute: tuple[int, ...] = (Recompute.NONE, Recompute.SELECTIVE, Recompute.FULL)
     flash_attention: tuple[bool, ...] = (True,)
     sequence_parallel: tuple[bool, ...] = (False, True)
+    kept: Plan = field(
+        default_factory=Plan
+    )  # what is not searched keeps these values: schedule, sharding group, offload, fusion …
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +60,14 @@ class Found:
 
 def problem(job: Workload, system: System, plan: Plan) -> str:
     """The rule one plan breaks, with the nearest legal value; empty when it is legal."""
-    shape, have = estimate.shape_of(job), system.accelerators
-    heads, depth = _heads(shape), shape.layers
+    at, have = family(job.model).limits(job.model.shape, job), system.accelerators
+    heads, depth = at.heads, at.layers
     chunks, batch = plan.pipeline * plan.virtual, plan.data * plan.micro_batch
     rules = [
         (heads % plan.tensor == 0, f"{heads} attention heads", "tp", heads, plan.tensor),
         (bool(_stages(depth, chunks)), f"{depth} layers", "pp × vp", depth, chunks),
         (job.global_batch % batch == 0, f"a global batch of {job.global_batch}", "dp × mbs", job.global_batch, batch),
-        (job.seq_len % plan.context == 0, f"{job.seq_len} tokens", "cp", job.seq_len, plan.context),
+        (at.positions % plan.context == 0, f"{at.positions} tokens", "cp", at.positions, plan.context),
     ]
     for holds, what, name, whole, asked in rules:
         if not holds:
@@ -72,12 +78,40 @@ def problem(job: Workload, system: System, plan: Plan) -> str:
         each = int(n // plan.data)
         name, nearest = ("dp", have // each) if have % each == 0 else ("tp × pp × cp", _nearest_divisor(have, each))
         return f"dp × tp × pp × cp = {n}, but {have} accelerators are there; nearest legal {name}: {nearest}"
-    if plan.expert > 1:
-        return f"{job.model.name} has no experts to spread over ep={plan.expert}; nearest legal ep: 1"
+    broken = _expert_problem(job, plan, at.experts)
+    if broken:
+        return broken
+    if plan.context_kind == ContextKind.ULYSSES and heads % (plan.tensor * plan.context):
+        return (
+            f"{heads} attention heads do not divide by tp × cp = {plan.tensor * plan.context}; nearest legal cpk: ring"
+        )
+    if plan.shard and (plan.data * plan.context) % plan.shard:
+        nearest = _nearest_divisor(int(plan.data * plan.context), int(plan.shard))
+        return (
+            f"{plan.data * plan.context} replicas do not divide by shard = {plan.shard}; nearest legal shard: {nearest}"
+        )
+    if plan.schedule == Schedule.GPIPE and plan.virtual > 1:
+        return "GPipe has no interleaved form; nearest legal vp: 1"
     if plan.virtual > 1 and (plan.pipeline == 1 or (job.global_batch // batch) % plan.pipeline):
         return "interleaving needs pp > 1 and micro-batches that divide by pp; nearest legal vp: 1"
     if plan.zero_stage >= 2 and plan.pipeline > 1:
         return f"ZeRO stage {plan.zero_stage} does not go with pipeline stages; nearest legal zero: 1"
+    return ""
+
+
+def _expert_problem(job: Workload, plan: Plan, experts: int) -> str:
+    """The rule that expert parallelism breaks; empty when it breaks none."""
+    if plan.expert == 1:
+        return ""
+    if experts == 1:
+        return f"{job.model.name} has no experts to spread over ep={plan.expert}; nearest legal ep: 1"
+    sharing = int(plan.data * plan.tensor * plan.context)
+    if experts and experts % plan.expert:
+        nearest = _nearest_divisor(math.gcd(experts, sharing), int(plan.expert))
+        return f"{experts} experts do not divide by ep = {plan.expert}; nearest legal ep: {nearest}"
+    if sharing % plan.expert:
+        nearest = _nearest_divisor(math.gcd(experts, sharing), int(plan.expert))
+        return f"dp × tp × cp = {sharing} does not divide by ep = {plan.expert}; nearest legal ep: {nearest}"
     return ""
 
 
@@ -133,7 +167,7 @@ def search(
 def blocks(job: Workload, system: System, options: Options) -> Iterator[Plan]:
     """The legal grid in blocks of plans: cells (t, c, p, v, b) times options (ZeRO, recomputation, …)."""
     _keep_freed_memory()
-    t, c, p, v, b, d = cells(job, system, options)
+    t, c, e, p, v, b, d = cells(job, system, options)
     z, r, f, s = (a.ravel() for a in np.meshgrid(
         options.zero_stage, options.recompute, options.flash_attention, options.sequence_parallel, indexing="ij",
     ))  # fmt: skip
@@ -147,9 +181,9 @@ def blocks(job: Workload, system: System, options: Options) -> Iterator[Plan]:
         i, o = np.nonzero(_sensible(every, job.seq_len))
         if len(i):
             i += start
-            yield Plan(
-                tensor=t[i], context=c[i], pipeline=p[i], virtual=v[i], micro_batch=b[i], data=d[i], zero_stage=z[o],
-                recompute=r[o], flash_attention=f[o], sequence_parallel=s[o], expert=np.ones(len(i), dtype=np.int64),
+            yield replace(
+                options.kept, tensor=t[i], context=c[i], expert=e[i], pipeline=p[i], virtual=v[i], micro_batch=b[i],
+                data=d[i], zero_stage=z[o], recompute=r[o], flash_attention=f[o], sequence_parallel=s[o],
             )  # fmt: skip
 
 
@@ -163,24 +197,30 @@ def _keep_freed_memory() -> None:
 
 def every_value(job: Workload, system: System, options: Options) -> Plan:
     """A grid in which every value of every dimension occurs: what the table must hold."""
-    t, c, p, v, b, d = cells(job, system, options)
-    columns = {"tensor": t, "context": c, "pipeline": p, "virtual": v, "micro_batch": b, "data": d}
+    t, c, e, p, v, b, d = cells(job, system, options)
+    columns = {"tensor": t, "context": c, "expert": e, "pipeline": p, "virtual": v, "micro_batch": b, "data": d}
     more = {
         "zero_stage": options.zero_stage, "recompute": options.recompute,
         "flash_attention": options.flash_attention, "sequence_parallel": options.sequence_parallel,
     }  # fmt: skip
-    return Plan(**columns, **{name: np.asarray(values) for name, values in more.items()})  # type: ignore[arg-type]
+    return replace(options.kept, **columns, **{n: np.asarray(v) for n, v in more.items()})  # type: ignore[arg-type]
 
 
 def take(plan: Plan, index: Bools | np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> Plan:
     """The plans of a grid at these places (a mask or indices)."""
-    return Plan(**{f.name: np.asarray(getattr(plan, f.name))[index] for f in fields(Plan)})
+    return _each(plan, lambda name, column: column[index])
 
 
 def row(plan: Plan, i: int) -> Plan:
     """One plan of a grid, as plain numbers."""
-    values = {f.name: np.atleast_1d(np.asarray(getattr(plan, f.name)))[i].item() for f in fields(Plan)}
-    return Plan(**values | {"recompute": Recompute(values["recompute"])})
+    found = _each(plan, lambda name, column: column[i].item())
+    return replace(found, recompute=Recompute(int(found.recompute)))
+
+
+def _each(plan: Plan, change: Callable[[str, Any], Any]) -> Plan:
+    """A grid with its columns changed; what is the same for all plans stays one value."""
+    columns = {f.name: getattr(plan, f.name) for f in fields(Plan)}
+    return Plan(**{n: change(n, np.asarray(v)) if np.ndim(v) else v for n, v in columns.items()})
 
 
 def pareto(costs: Array) -> Bools:
@@ -208,26 +248,33 @@ def cells(
     job: Workload, system: System, options: Options
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.int64]], ...]:
     """Every (t, c, p, v, b, d) that divides devices, heads, layers and batch."""
-    shape, n = estimate.shape_of(job), system.accelerators
+    at, n = family(job.model).limits(job.model.shape, job), system.accelerators
     execution = system.accelerator.execution
-    t = _axis(options.tensor, _heads(shape)) if execution == "kernels" else [1]
-    c = _axis(options.context, job.seq_len) if execution == "kernels" else [1]
-    depths = sorted({*divisors(shape.layers), *divisors(shape.layers + 2)})
+    t = _axis(options.tensor, at.heads) if execution == "kernels" else [1]
+    c = _axis(options.context, at.positions) if execution == "kernels" else [1]
+    depths = sorted({*divisors(at.layers), *divisors(at.layers + 2)})
     p = [x for x in options.pipeline or depths if x in depths] if execution != "weight-streaming" else [1]
     v = [x for x in options.virtual or depths if x in depths] if execution == "kernels" else [1]
     b = _axis(options.micro_batch, job.global_batch)
     if not options.micro_batch and execution != "weight-streaming":  # a wafer takes its whole batch at once
-        b = [x for x in b if x <= _LARGEST_MICRO_BATCH]
+        b = [x for x in b if x <= max(_LARGEST_MICRO_BATCH, _SMALL_SAMPLES // max(at.positions, 1))]
     T, C, P = (a.ravel() for a in np.meshgrid(t, c, p, indexing="ij"))
     whole = np.flatnonzero(n % (T * C * P) == 0)  # few; only these are crossed with the rest
-    i, V, B = (a.ravel() for a in np.meshgrid(whole, v, b, indexing="ij"))
+    i, E, V, B = (a.ravel() for a in np.meshgrid(whole, _experts(at.experts, n, options), v, b, indexing="ij"))
     T, C, P = T[i], C[i], P[i]
     D = n // (T * C * P)
-    ok = _stages(shape.layers, P * V)
+    ok = _stages(at.layers, P * V) & ((D * T * C) % E == 0)
     ok &= job.global_batch % np.maximum(D * B, 1) == 0
     m = job.global_batch // np.maximum(D * B, 1)
     ok &= (V == 1) | ((P > 1) & (m % np.maximum(P, 1) == 0))
-    return tuple(a[ok].astype(np.int64) for a in (T, C, P, V, B, D))
+    return tuple(a[ok].astype(np.int64) for a in (T, C, E, P, V, B, D))
+
+
+def _experts(experts: int, devices: int, options: Options) -> list[int]:
+    """Sizes of expert parallelism: whatever divides the experts; tables lie on all devices unless one says else."""
+    if experts == 0:
+        return list(options.expert or (devices,))
+    return _axis(options.expert, experts)
 
 
 def _stages(layers: int, chunks: Ints) -> Bools:
@@ -264,7 +311,7 @@ def _found(keep: Sequence[tuple[Plan, Array, Array]], top: int, considered: int,
     if not keep:
         return Found(plans=(), considered=considered, fitting=0, shortest_bytes=least)
     grids, steps, peaks = zip(*keep, strict=True)
-    grid = Plan(**{f.name: np.concatenate([np.asarray(getattr(g, f.name)) for g in grids]) for f in fields(Plan)})
+    grid = _each(grids[0], lambda name, column: np.concatenate([getattr(g, name) for g in grids]))
     step, peak = np.concatenate(steps), np.concatenate(peaks)
     # Equal times: the plan with fewer moving parts, then the one that leaves more memory.
     parts = np.asarray(grid.tensor) * np.asarray(grid.pipeline) * np.asarray(grid.virtual)
@@ -288,8 +335,3 @@ def divisors(n: int) -> list[int]:
 
 def _nearest_divisor(n: int, asked: int) -> int:
     return min(divisors(n), key=lambda d: (abs(d - asked), d))
-
-
-def _heads(shape: TransformerShape) -> int:
-    """Attention heads that tensor parallelism must divide: what all blocks have in common."""
-    return int(np.gcd.reduce([block.attention.heads for block in shape.blocks]))

@@ -1,0 +1,234 @@
+"""All operations of a job as columns: what machines price, whoever wrote them down and for however many layouts.
+
+A book holds rows (layouts of one job, or jobs of their own), each with runs of equal layers. It knows no constants: it
+is made once, and priced as often as constants are tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
+
+import numpy as np
+
+from assay.calibration import Constants
+from assay.predict.device import Device
+from assay.predict.network import Reached, allreduce_seconds, alltoall_seconds, p2p_seconds
+from assay.predict.ops import Array, Layer, Layout, Number, Op
+from assay.predict.roofline import KINDS, Work
+from assay.predict.roofline import seconds as work_seconds
+
+# A pointwise operation that no compiler and no hand has fused reads and writes more often, in more kernels.
+_UNFUSED = 2.0
+COMPUTE = ("matmul", "attention", "elementwise")
+MESSAGES = ("tensor", "context", "expert")
+_TERM_OF_KIND = np.array([0, 0, 1, 2, 2])  # place in COMPUTE by place in KINDS
+_EXCHANGE = {"allreduce": 0, "alltoall": 1, "p2p": 2}
+
+Index = np.ndarray[tuple[int, ...], np.dtype[np.intp]]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Messages:
+    """Exchanges inside layers as columns of one length."""
+
+    kind: Array  # one of _EXCHANGE
+    bytes: Array
+    members: Array
+    stride: Array
+    repeats: Array
+    hidden: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """Operations and messages with the cell each belongs to: (run of layers, pass, whether of the attention core)."""
+
+    work: Work
+    work_cell: Index
+    messages: Messages
+    message_cell: Index
+    message_term: Index  # place in MESSAGES
+    launches: Array  # (runs, 2 passes, 2: not core, core)
+    count: Array  # of equal layers in each run
+    row: Index  # of each run
+    end: Array  # 1: embedding and output, not part of the pipeline's body
+    gathers: Array  # a row's sequence parallelism with software that can gather while it multiplies: 0 or 1
+
+    @property
+    def rows(self) -> int:
+        """Layouts or jobs."""
+        return len(self.gathers)
+
+
+def book(layers: Sequence[Layer], ends: Layer, layout: Layout) -> Book:
+    """The book of one job for all its layouts."""
+    rows = len(np.atleast_1d(np.asarray(layout.tensor)))
+    works: list[tuple[Op, Index]] = []
+    messages: list[tuple[Op, Index]] = []
+    launches = np.zeros((len(layers) + 1, rows, 2, 2))
+    for i, layer in enumerate((*layers, ends)):
+        for op in layer.ops:
+            phase = 0 if op.phase == "forward" else 1
+            cell = ((i * rows + np.arange(rows)) * 2 + phase) * 2 + op.core
+            (works if op.kind in KINDS else messages).append((op, cell))
+            active = np.asarray(op.flop) + op.bytes + op.message_bytes > 0
+            launches[i, :, phase, int(op.core)] += op.launches * op.repeats * active * _kernels(op, layout)
+    return Book(
+        work=_work([op for op, _ in works], layout, rows), work_cell=_flat([c for _, c in works]),
+        messages=_messages([op for op, _ in messages], layout, rows), message_cell=_flat([c for _, c in messages]),
+        message_term=np.repeat([MESSAGES.index(op.over) for op, _ in messages], rows).astype(np.intp),
+        launches=launches.reshape(-1, 2, 2), count=np.repeat([layer.count for layer in (*layers, ends)], rows),
+        row=np.tile(np.arange(rows), len(layers) + 1), end=np.repeat([0.0] * len(layers) + [1.0], rows),
+        gathers=np.broadcast_to(np.asarray(layout.sequence_parallel) * layout.flash_attention, rows).astype(float),
+    )  # fmt: skip
+
+
+def bind(books: Sequence[Book]) -> Book:
+    """Several books as one, their rows one after the other."""
+    runs = np.cumsum([0] + [len(b.count) for b in books])
+    rows = np.cumsum([0] + [b.rows for b in books])
+    return Book(
+        work=joined([b.work for b in books]), messages=joined([b.messages for b in books]),
+        work_cell=_flat([b.work_cell + 4 * r for b, r in zip(books, runs, strict=False)]),
+        message_cell=_flat([b.message_cell + 4 * r for b, r in zip(books, runs, strict=False)]),
+        message_term=_flat([b.message_term for b in books]), launches=np.concatenate([b.launches for b in books]),
+        count=np.concatenate([b.count for b in books]), end=np.concatenate([b.end for b in books]),
+        row=_flat([b.row + r for b, r in zip(books, rows, strict=False)]),
+        gathers=np.concatenate([b.gathers for b in books]),
+    )  # fmt: skip
+
+
+def joined(parts: Sequence[T]) -> T:
+    """Records of columns as one, field by field."""
+    first = parts[0]
+    names = [f.name for f in fields(first)]  # type: ignore[arg-type]
+    return replace(first, **{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})  # type: ignore[type-var]
+
+
+def at(record: T, rows: Index) -> T:
+    """A record's columns at these rows; plain numbers stay what they are."""
+    changed = {
+        f.name: np.asarray(value)[rows]
+        for f in fields(record)  # type: ignore[arg-type]
+        if np.ndim(value := getattr(record, f.name)) > 0
+    }
+    return replace(record, **changed) if changed else record  # type: ignore[type-var]
+
+
+def layer_seconds(of: Book, on: Device, net: Reached, constants: Constants) -> dict[str, Array]:
+    """Seconds of a whole model and of its ends for one micro-batch of every row, by pass and term.
+
+    Columns: forward_, backward_, core_forward_, head_forward_, head_backward_ with matmul, attention, elementwise,
+    launch, tensor, context, expert.
+    """
+    runs = len(of.count)
+    cells = np.concatenate([_computing(of, on, constants), _exchanging(of, net, constants)]).reshape(-1, runs, 2, 2)
+    mine = at(constants, of.row)
+    computing = cells[:3].sum(axis=(0, 3))
+    launched = of.launches * _column(mine.launch_s, 2)
+    wait = np.maximum(0.0, launched.sum(axis=2) - computing)
+    core_wait = np.maximum(0.0, launched[:, 0, 1] - cells[:3, :, 0, 1].sum(axis=0))
+    spent = cells.sum(axis=3)
+    # Gathering while multiplying needs sequence parallelism, and software of the age of fused attention (Transformer
+    # Engine's user buffers; XLA's collective matmul, Wang et al. 2023, ASPLOS); it hides no more than there is
+    # computing, or waiting for the host, to hide behind.
+    hidden = _column(mine.overlap_tensor * of.gathers[of.row], 1)
+    spent[3] -= hidden * np.minimum(spent[3], computing + wait)
+    spent[5] -= _column(mine.overlap_expert, 1) * np.minimum(spent[5], computing + wait)
+    table: dict[str, Array] = {}
+    for i, term in enumerate((*COMPUTE, *MESSAGES, "launch")):
+        seconds = wait if term == "launch" else spent[i]
+        for phase, name in enumerate(("forward", "backward")):
+            table[f"{name}_{term}"] = _by_row(of, seconds[:, phase], end=False)
+            table[f"head_{name}_{term}"] = _by_row(of, seconds[:, phase], end=True)
+        table[f"core_forward_{term}"] = _by_row(of, core_wait if term == "launch" else cells[i, :, 0, 1], end=False)
+    return table
+
+
+def _by_row(of: Book, seconds: Array, *, end: bool) -> Array:
+    weights = seconds * of.count * (of.end if end else 1.0 - of.end)
+    return _summed(of.row, weights, of.rows)
+
+
+def _computing(of: Book, on: Device, constants: Constants) -> Array:
+    rows, cells = of.row[of.work_cell // 4], 4 * len(of.count)
+    seconds = work_seconds(of.work, at(on, rows), at(constants, rows))
+    place = _TERM_OF_KIND[of.work.kind.astype(np.intp)] * cells + of.work_cell
+    return _summed(place, seconds, 3 * cells).reshape(3, cells)
+
+
+def _exchanging(of: Book, net: Reached, constants: Constants) -> Array:
+    """Exchanges by term; one that is sent while its layer computes shows where it is not hidden."""
+    m, cells = of.messages, 4 * len(of.count)
+    rows = of.row[of.message_cell // 4]
+    tiers = Reached(tiers=tuple(at(tier, rows) for tier in net.tiers))
+    seconds = np.where(
+        m.kind == _EXCHANGE["allreduce"], allreduce_seconds(m.bytes, m.members, m.stride, tiers),
+        np.where(
+            m.kind == _EXCHANGE["alltoall"], alltoall_seconds(m.bytes, m.members, m.stride, tiers),
+            p2p_seconds(m.bytes, m.members * m.stride, tiers),
+        ),
+    )  # fmt: skip
+    shown = np.where(m.hidden > 0, 1.0 - at(constants, rows).overlap_data, 1.0)
+    seconds = np.where(m.bytes > 0, m.repeats * seconds * shown, 0.0)
+    return _summed(of.message_term * cells + of.message_cell, seconds, 3 * cells).reshape(3, cells)
+
+
+def _summed(places: Index, values: Array, many: int) -> Array:
+    sums: Array = np.bincount(places, weights=values, minlength=many).astype(np.float64)
+    return sums
+
+
+def _kernels(op: Op, layout: Layout) -> Number:
+    return _UNFUSED - np.asarray(layout.fused) * (_UNFUSED - 1.0) if op.kind == "elementwise" else 1.0
+
+
+def _work(ops: Sequence[Op], layout: Layout, rows: int) -> Work:
+    def column(values: Sequence[Number]) -> Array:
+        return np.concatenate([np.broadcast_to(np.asarray(v, dtype=np.float64), rows) for v in values])
+
+    shapes = [op.shape or (1.0, 1.0, 1.0) for op in ops]
+    return Work(
+        kind=column([float(KINDS[op.kind]) for op in ops]), flop=column([op.flop for op in ops]),
+        bytes=column([op.bytes * np.asarray(_kernels(op, layout)) for op in ops]), m=column([s[0] for s in shapes]),
+        n=column([s[1] for s in shapes]), k=column([s[2] for s in shapes]), groups=column([op.groups for op in ops]),
+        repeats=column([op.repeats for op in ops]), wide=column([float(not op.narrow) for op in ops]),
+    )  # fmt: skip
+
+
+def work_of(op: Op) -> Work:
+    """One operation of one layout as columns of length 1."""
+    plain = Layout(
+        tensor=1.0, context=1.0, expert=1.0, micro_batch=1.0, sequence_parallel=0.0, flash_attention=1.0, fused=1.0,
+        context_kind=0.0,
+    )  # fmt: skip
+    return _work([op], plain, 1)
+
+
+def _messages(ops: Sequence[Op], layout: Layout, rows: int) -> Messages:
+    members = {"tensor": layout.tensor, "context": layout.context, "expert": layout.expert}
+    stride = {"tensor": 1.0, "context": layout.tensor, "expert": 1.0}
+
+    def column(values: Sequence[Number]) -> Array:
+        if not values:
+            return np.zeros(0)
+        return np.concatenate([np.broadcast_to(np.asarray(v, dtype=np.float64), rows) for v in values])
+
+    return Messages(
+        kind=column([float(_EXCHANGE[op.kind]) for op in ops]), bytes=column([op.message_bytes for op in ops]),
+        members=column([members[op.over] for op in ops]), stride=column([stride[op.over] for op in ops]),
+        repeats=column([op.repeats for op in ops]), hidden=column([float(op.hidden) for op in ops]),
+    )  # fmt: skip
+
+
+def _flat(parts: Sequence[Index]) -> Index:
+    return np.concatenate(parts).astype(np.intp) if parts else np.zeros(0, dtype=np.intp)
+
+
+def _column(value: Number, more: int) -> Array:
+    """A number, or a column with so many axes behind it."""
+    array = np.asarray(value, dtype=np.float64)
+    return array if array.ndim == 0 else array.reshape(-1, *[1] * more)
