@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from assay.result import Evidence
 
@@ -24,16 +24,17 @@ class Constants:
     grouped: float = 0.80  # … where many small products stand side by side (experts)
     conv: float = 0.75  # … of convolutions
     tile: float = 128.0  # edge of the output tile that is computed at once
-    attention: float = 0.55  # share of peak a fused attention kernel reaches
+    attention: float = 0.45  # share of peak a fused attention kernel reaches
     memory: float = 0.80  # share of memory bandwidth that streaming operations reach
     lookup: float = 0.50  # … that reading scattered rows of a table reaches
     launch_s: float = 5e-6  # host and device overhead of one operation
-    inner_link: float = 0.70  # share of link bandwidth a large collective reaches inside a node
-    outer_link: float = 0.70  # … and between nodes
+    routing_s: float = 50e-6  # that host and device wait for each other where experts are chosen, a layer and pass
+    inner_link: float = 0.75  # share of link bandwidth a large collective reaches inside a node
+    outer_link: float = 0.80  # … and between nodes
     inner_latency_s: float = 5e-6  # added to the link's own latency per collective step
     outer_latency_s: float = 15e-6
-    overlap_data: float = 0.8  # share of data-parallel communication hidden behind compute
-    overlap_tensor: float = 0.5  # share of tensor-parallel communication hidden, where plan and software allow it
+    overlap_data: float = 0.85  # share of data-parallel communication hidden behind compute
+    overlap_tensor: float = 0.6  # share of tensor-parallel communication hidden, where plan and software allow it
     overlap_expert: float = 0.2  # share of expert-parallel exchange hidden
     contention: float = 0.10  # of hidden communication, what it costs the computing it hides behind
     step_overhead_s: float = 5e-3  # per optimizer step: logging, data fetch, synchronisation
@@ -54,6 +55,7 @@ class Calibration:
     evidence: Evidence
     constants: Mapping[str, float]  # name in Constants -> value; what is absent keeps the broader class's value
     residual_ln: float  # 90 % half-width of ln(measured/predicted) on data not used for the fit
+    regimes: Mapping[str, float] = field(default_factory=dict)  # the same for one kind of job: dense, moe, convnet …
     rows: int = 0  # measured results it was fitted on
     sources: tuple[str, ...] = ()
     at_bound: tuple[str, ...] = ()  # constants that ended at their limit: a model term is missing

@@ -9,11 +9,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
-    from assay.api.calibrating import calibrate, calibrate_published
+    from assay.api.calibrating import calibrate
     from assay.api.checking import check, published, shelves, validate
     from assay.api.comparing import compare
     from assay.api.deciding import decide
     from assay.api.demo import demo
+    from assay.api.earning import earn
     from assay.api.gating import gate, history, ruling
     from assay.api.measuring import doctor, measure
     from assay.api.monitoring import monitor
@@ -26,8 +27,8 @@ if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
     from assay.api.watching import import_prometheus, watch
 
 __all__ = [
-    "best", "calibrate", "calibrate_published", "calibrated", "check", "compare", "compare_systems", "decide", "demo",
-    "doctor", "every_system", "explore", "gate", "history", "import_prometheus", "measure", "monitor", "observe",
+    "best", "calibrate", "calibrated", "check", "compare", "compare_systems", "decide", "demo", "doctor", "earn",
+    "every_system", "explore", "gate", "history", "import_prometheus", "measure", "monitor", "observe",
     "pilot", "predict", "published", "rank", "report", "ruling", "search", "shelves", "system", "ties", "too_large",
     "tune", "validate", "watch", "workload",
 ]  # fmt: skip
@@ -39,7 +40,7 @@ _HOMES = {
     **dict.fromkeys(("doctor", "measure"), "measuring"),
     **dict.fromkeys(("gate", "history", "ruling"), "gating"),
     **dict.fromkeys(("watch", "import_prometheus"), "watching"),
-    **dict.fromkeys(("calibrate", "calibrate_published"), "calibrating"),
+    "calibrate": "calibrating", "earn": "earning",
     **dict.fromkeys(("compare_systems", "every_system", "rank", "ties"), "studying"),
     "monitor": "monitoring", "observe": "observing", "report": "reporting", "compare": "comparing", "demo": "demo",
     "tune": "tuning", "decide": "deciding", "pilot": "piloting",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,7 @@ from assay.model import Model
 from assay.predict import validate as filling
 from assay.predict.calibrated import Calibrated
 from assay.predict.figures import metric_of
+from assay.predict.row_words import names
 from assay.published import REQUIRED, Checked, PublishedRow
 
 _NAMES = {f.name for f in fields(PublishedRow)}
@@ -39,10 +41,10 @@ def shelves(folders: Folders = (), extra: Iterable[Calibration] = ()) -> Shelves
 
     @cache
     def model(name: str) -> Model | None:
-        try:
-            return models.model(name, folders) if name else None
-        except InputError:
-            return None
+        for spelling in names(name) if name else ():
+            with suppress(InputError):
+                return models.model(spelling, folders)
+        return None
 
     @cache
     def machine(name: str, per_node: int | None) -> tuple[System, Calibrated, bool]:
@@ -85,7 +87,7 @@ def _predicted(row: PublishedRow, known: Shelves) -> Checked:
     if not math.isfinite(mean) or mean <= 0:
         return Checked(row=row, skipped="our formulas give no finite figure for these sizes")
     assumed = (*case.assumed, *filled, *((f"accelerator {machine.accelerator.name}",) if ambiguous else ()))
-    value = filling.interval(row, constants, mean, assumed)
+    value = filling.interval(row, case.job, constants, mean, assumed)
     return Checked(
         row=row, predicted=value.mean, low=value.low, high=value.high, evidence=value.evidence, plan=str(plan),
         assumed=assumed, system=f"{case.system.name} × {case.system.nodes}",

@@ -15,9 +15,14 @@ from assay.files import write_text
 # What a constant can be and still mean what its name says.
 _SHARE, _PART, _SECONDS = (1e-3, 1.0), (0.0, 1.0), (0.0, 100.0)
 _RANGES: Mapping[str, tuple[float, float]] = {
-    **dict.fromkeys(("matmul", "attention", "memory", "inner_link", "outer_link"), _SHARE),
-    **dict.fromkeys(("overlap_data", "overlap_tensor", "straggler", "fragmentation"), _PART),
-    **dict.fromkeys(("launch_s", "inner_latency_s", "outer_latency_s", "step_overhead_s"), _SECONDS),
+    **dict.fromkeys(
+        ("matmul", "matmul_wide", "matmul_8bit", "matmul_4bit", "grouped", "conv", "attention", "memory", "lookup",
+         "inner_link", "outer_link"), _SHARE,
+    ),
+    **dict.fromkeys(
+        ("overlap_data", "overlap_tensor", "overlap_expert", "contention", "straggler", "fragmentation"), _PART
+    ),
+    **dict.fromkeys(("launch_s", "routing_s", "inner_latency_s", "outer_latency_s", "step_overhead_s"), _SECONDS),
     "matmul_half_k": (0.0, 1e5), "tile": (1.0, 1e4), "reserve_bytes": (0.0, 1e12),
 }  # fmt: skip
 _WIDEST_LN = 5.0  # a figure within a factor of 150 is not known at all
@@ -47,11 +52,10 @@ def calibration(path: Path) -> Calibration:
         if not least <= found.constants[name] <= most:
             what = f"constants: {name} = {found.constants[name]} cannot be"
             raise InputError(what, where=str(path), hint=f"write a number from {least:g} to {most:g}")
-    if not 0 < found.residual_ln <= _WIDEST_LN:
-        what = f"residual_ln = {found.residual_ln} cannot be"
-        raise InputError(
-            what, where=str(path), hint=f"write a number above 0, {_WIDEST_LN:g} at most; 0.7 is half to double"
-        )
+    for name, half in {"residual_ln": found.residual_ln, **found.regimes}.items():
+        if not 0 < half <= _WIDEST_LN:
+            hint = f"write a number above 0, {_WIDEST_LN:g} at most; 0.7 is half to double"
+            raise InputError(f"{name} = {half} cannot be", where=str(path), hint=hint)
     return found
 
 
@@ -61,6 +65,8 @@ def write(found: Calibration, path: Path) -> None:
     lines += [f'evidence = "{found.evidence}"', f"residual_ln = {found.residual_ln:.4g}", f"rows = {found.rows}"]
     lines += [f"sources = {_strings(found.sources)}", f"at_bound = {_strings(found.at_bound)}", "", "[constants]"]
     lines += [f"{name} = {value:.4g}" for name, value in found.constants.items()]
+    if found.regimes:
+        lines += ["", "[regimes]", *(f"{name} = {half:.4g}" for name, half in found.regimes.items())]
     write_text(path, "\n".join(lines) + "\n")
 
 

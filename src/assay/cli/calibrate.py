@@ -56,11 +56,11 @@ def _host(paths: tuple[Path, ...], out: Path, fmt: str) -> None:
 
 
 def _published(tables: list[Path], hold_out: tuple[str, ...], out: Path, fmt: str) -> None:
-    from assay.api.calibrating import calibrate_published
+    from assay.api.earning import earn
     from assay.catalog.calibrations import write
 
     say("Fitting; with some hundred results this takes minutes.")
-    found = calibrate_published(tables, held_out=hold_out)
+    found = earn(tables, held_out=hold_out)
     for calibration in found:
         write(calibration, out / "calibrations" / f"{calibration.name}.toml")
         _at_bound(calibration)

@@ -14,6 +14,7 @@ from assay.predict import cost, estimate, layers
 from assay.predict.calibrated import Calibrated, memory_value
 from assay.predict.device import peak_flop_per_s
 from assay.predict.families import family
+from assay.predict.regime import regime_of
 from assay.result import MemoryPart, Part, Result, Value
 from assay.workload import Workload
 
@@ -119,7 +120,7 @@ def _values(
     rate = job.tokens_per_step / step
     peak, _ = peak_flop_per_s(system.accelerator, job.precision) or (math.nan, "")
     achieved = family(job.model).model_flop(job.model.shape, job) * job.global_batch / step / system.accelerators
-    half = calibrated.residual_ln * widen
+    half = calibrated.half_ln(regime_of(job)) * widen
     timed = {
         "step_s": step, "tokens_per_s": rate, "device_tokens_per_s": rate / system.accelerators,
         "samples_per_s": job.global_batch / step, "device_flop_per_s": achieved, "mfu": achieved / peak,

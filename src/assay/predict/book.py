@@ -52,6 +52,7 @@ class Book:
     message_cell: Index
     message_term: Index  # place in MESSAGES
     launches: Array  # (runs, 2 passes, 2: not core, core)
+    waits: Array  # (runs, 2 passes)
     count: Array  # of equal layers in each run
     row: Index  # of each run
     end: Array  # 1: embedding and output, not part of the pipeline's body
@@ -69,6 +70,7 @@ def book(layers: Sequence[Layer], ends: Layer, layout: Layout) -> Book:
     works: list[tuple[Op, Index]] = []
     messages: list[tuple[Op, Index]] = []
     launches = np.zeros((len(layers) + 1, rows, 2, 2))
+    waits = np.zeros((len(layers) + 1, rows, 2))
     for i, layer in enumerate((*layers, ends)):
         for op in layer.ops:
             phase = 0 if op.phase == "forward" else 1
@@ -76,11 +78,13 @@ def book(layers: Sequence[Layer], ends: Layer, layout: Layout) -> Book:
             (works if op.kind in KINDS else messages).append((op, cell))
             active = np.asarray(op.flop) + op.bytes + op.message_bytes > 0
             launches[i, :, phase, int(op.core)] += op.launches * op.repeats * active * _kernels(op, layout)
+            waits[i, :, phase] += op.waits
     return Book(
         work=_work([op for op, _ in works], layout, rows), work_cell=_flat([c for _, c in works]),
         messages=_messages([op for op, _ in messages], layout, rows), message_cell=_flat([c for _, c in messages]),
         message_term=np.repeat([MESSAGES.index(op.over) for op, _ in messages], rows).astype(np.intp),
-        launches=launches.reshape(-1, 2, 2), count=np.repeat([layer.count for layer in (*layers, ends)], rows),
+        launches=launches.reshape(-1, 2, 2), waits=waits.reshape(-1, 2), count=np.repeat([layer.count for layer in (*layers, ends)], rows),
+
         row=np.tile(np.arange(rows), len(layers) + 1), end=np.repeat([0.0] * len(layers) + [1.0], rows),
         gathers=np.broadcast_to(np.asarray(layout.sequence_parallel) * layout.flash_attention, rows).astype(float),
     )  # fmt: skip
@@ -95,6 +99,7 @@ def bind(books: Sequence[Book]) -> Book:
         work_cell=_flat([b.work_cell + 4 * r for b, r in zip(books, runs, strict=False)]),
         message_cell=_flat([b.message_cell + 4 * r for b, r in zip(books, runs, strict=False)]),
         message_term=_flat([b.message_term for b in books]), launches=np.concatenate([b.launches for b in books]),
+        waits=np.concatenate([b.waits for b in books]),
         count=np.concatenate([b.count for b in books]), end=np.concatenate([b.end for b in books]),
         row=_flat([b.row + r for b, r in zip(books, rows, strict=False)]),
         gathers=np.concatenate([b.gathers for b in books]),
@@ -129,15 +134,16 @@ def layer_seconds(of: Book, on: Device, net: Reached, constants: Constants) -> d
     mine = at(constants, of.row)
     computing = cells[:3].sum(axis=(0, 3))
     launched = of.launches * _column(mine.launch_s, 2)
-    wait = np.maximum(0.0, launched.sum(axis=2) - computing)
     core_wait = np.maximum(0.0, launched[:, 0, 1] - cells[:3, :, 0, 1].sum(axis=0))
     spent = cells.sum(axis=3)
     # Gathering while multiplying needs sequence parallelism, and software of the age of fused attention (Transformer
     # Engine's user buffers; XLA's collective matmul, Wang et al. 2023, ASPLOS); it hides no more than there is
-    # computing, or waiting for the host, to hide behind.
+    # computing to hide behind.
     hidden = _column(mine.overlap_tensor * of.gathers[of.row], 1)
-    spent[3] -= hidden * np.minimum(spent[3], computing + wait)
-    spent[5] -= _column(mine.overlap_expert, 1) * np.minimum(spent[5], computing + wait)
+    spent[3] -= hidden * np.minimum(spent[3], computing)
+    spent[5] -= _column(mine.overlap_expert, 1) * np.minimum(spent[5], computing)
+    # The host launches ahead of the device, exchanges too; where it cannot keep up, the device waits for it.
+    wait = np.maximum(0.0, launched.sum(axis=2) - spent.sum(axis=0)) + of.waits * _column(mine.routing_s, 1)
     table: dict[str, Array] = {}
     for i, term in enumerate((*COMPUTE, *MESSAGES, "launch")):
         seconds = wait if term == "launch" else spent[i]

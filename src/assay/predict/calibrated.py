@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from assay.calibration import Calibration, Constants
@@ -26,7 +26,12 @@ class Calibrated:
     constants: Constants = field(default_factory=Constants)
     evidence: Evidence = "D"
     residual_ln: float = _DATASHEET_LN
+    regimes: Mapping[str, float] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+
+    def half_ln(self, regime: str) -> float:
+        """90 % half-width for one kind of job: its own where results of its kind were held out, else that of all."""
+        return self.regimes.get(regime, self.residual_ln)
 
     def value(self, mean: float, half_ln: float | None = None) -> Value:
         """A predicted figure with its 90 % interval, symmetric in the logarithm: ± `half_ln`, or what was earned."""
@@ -42,11 +47,17 @@ def memory_value(calibrated: Calibrated, mean: float) -> Value:
 def calibrate_for(chip: Accelerator, calibrations: Iterable[Calibration]) -> Calibrated:
     """Constants from the broadest to the nearest: all → architecture class → its maker's → this one → measured here."""
     constants, evidence, residual, sources = Constants(), "D", _DATASHEET_LN, tuple[str, ...]()
+    regimes: dict[str, float] = {}
     for found in _in_order(chip, calibrations):
         constants = replace(constants, **found.constants)
         evidence, residual = found.evidence, found.residual_ln
+        regimes |= found.regimes
+        if not found.regimes:  # a narrower calibration that knows no kinds speaks for all of them
+            regimes.clear()
         sources = (*sources, found.name)
-    return Calibrated(constants=constants, evidence=evidence, residual_ln=residual, sources=sources)  # type: ignore[arg-type]
+    return Calibrated(
+        constants=constants, evidence=evidence, residual_ln=residual, regimes=regimes, sources=sources,  # type: ignore[arg-type]
+    )  # fmt: skip
 
 
 def widening(assumed: Sequence[str]) -> float:

@@ -146,6 +146,13 @@ def terms_of(
     return _terms(schedule_job(job, grid, on, columns, held), system, table, constants)
 
 
+def scheduled(job: Workload, plan: Plan, laid: Laid) -> tuple[Array, Job]:
+    """What a schedule needs to know of plans but their seconds, and the share of layers that each recomputes."""
+    grid = _grid(plan)
+    on, held = _stages(job, grid), _gathered(laid.held, _level(plan, laid.layouts))
+    return _again(job, grid, on), schedule_job(job, grid, on, {}, held)
+
+
 def _terms(job: Job, system: System, table: Table, constants: Constants) -> dict[str, Array]:
     place = table.laid.groups.rows(job.sharding, job.replicas / job.sharding, job.tensor, job.expert_replicas)
     exchanges = Exchanges(
@@ -224,7 +231,7 @@ def _groups(tensor: Array, on: Stages) -> tuple[Array, ...]:
 
 
 def _rows(group: Gather, place: Index) -> Gather:
-    return Gather(per_byte_s=group.per_byte_s[place], fixed_s=group.fixed_s[place])
+    return Gather(per_byte_s=group.per_byte_s[place], fixed_s=group.fixed_s[place], tree_s=group.tree_s[place])
 
 
 def _gathered(table: Mapping[str, Array], level: Index) -> dict[str, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,7 +38,7 @@ def metric_of(row: PublishedRow, case: Case, plan: Plan, calibrated: Calibrated)
         return _layer_ms(row.metric_name, case, plan, calibrated)
     terms = estimate.terms_of(case.job, case.system, plan, calibrated.constants)
     step = sum(float(np.ravel(seconds)[0]) for seconds in terms.values())
-    return float(_METRICS[row.metric_name](case, plan, step))
+    return float(STEADY[row.metric_name](case, plan, step))
 
 
 def _layer_ms(name: str, case: Case, plan: Plan, calibrated: Calibrated) -> float:
@@ -91,7 +91,8 @@ def _hardware_tflops(case: Case, plan: Plan, step_s: float) -> float:
     return estimate.executed(plan) * _model_tflops(case, plan, step_s)
 
 
-_METRICS = {
+# Speeds of a whole step, from its seconds.
+STEADY: Mapping[str, Callable[[Case, Plan, float], float]] = {
     "iteration_s": lambda case, plan, step: step,
     "tokens/s/device": _tokens_per_device,
     "samples/s": lambda case, plan, step: case.job.global_batch / step,
@@ -99,4 +100,4 @@ _METRICS = {
     "TFLOPs/device(hw)": _hardware_tflops,
 }
 
-KNOWN = (*_METRICS, *MEMORY_METRICS, *_LAYER_METRICS)
+KNOWN = (*STEADY, *MEMORY_METRICS, *_LAYER_METRICS)

@@ -1,6 +1,9 @@
-"""Earning constants: robust MAP in log space. Few points already help, and no single source may shout the others down.
+"""Earning constants: robust MAP with a hierarchy. Few points already help, and no single source may shout others down.
 
-θ = argmin Σ w·ρ((ln t_pred - ln t_meas)/σ) + Σ ((ln θ - ln prior)/τ)²,  ρ soft-L1       (Huber 1981, ch. 7)
+θ = argmin Σ w²·ρ((ln t_pred - ln t_meas)/σ) + Σ (offset/τ)²,  ρ soft-L1       (Huber 1981, ch. 7)
+
+A row's constant is its class's prior moved by an offset for each level it belongs to: architecture class, maker,
+device, source. A share moves in its logit, so it stays between 0 and 1; everything else in its logarithm.
 """
 
 from __future__ import annotations
@@ -8,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 
@@ -16,86 +18,102 @@ from assay.calibration import CONSTANTS, Constants
 from assay.errors import InputError
 from assay.predict.ops import Array
 
-# Largest and smallest value a constant can have and still mean what its name says; priors are the class's values.
-BOUNDS: Mapping[str, tuple[float, float]] = {
-    "matmul": (0.02, 1.0), "matmul_half_k": (1.0, 4000.0), "tile": (4.0, 512.0), "attention": (0.02, 1.0),
-    "memory": (0.05, 1.0), "launch_s": (1e-8, 1e-3), "inner_link": (0.05, 1.0), "outer_link": (0.05, 1.0),
-    "inner_latency_s": (1e-7, 1e-3), "outer_latency_s": (1e-7, 1e-2), "overlap_data": (0.01, 1.0),
-    "overlap_tensor": (0.01, 1.0), "step_overhead_s": (1e-6, 2.0), "straggler": (1e-4, 0.2),
-    "fragmentation": (0.01, 0.5), "reserve_bytes": (1e6, 2e10),
-}  # fmt: skip
+# Constants that are shares: never below 0 nor above 1.
+SHARES = frozenset({
+    "matmul", "matmul_wide", "matmul_8bit", "matmul_4bit", "grouped", "conv", "attention", "memory", "lookup",
+    "inner_link", "outer_link", "overlap_data", "overlap_tensor", "overlap_expert", "contention", "straggler",
+    "fragmentation",
+})  # fmt: skip
+SPEED = "speed"  # of everything: what a source's software does better or worse than its machine's constants say
 _SIGMA = 0.05  # what the same setting moves between software releases
-_STEP = 1e-3  # of ln θ, for slopes
-_FEW = 10.0  # results of one source that count in full; more share this weight
-
-Name: TypeAlias = str | tuple[str, str]  # of a common constant, or of a device and its own
+_STEP = 1e-3  # of a constant's logit or logarithm, for slopes
+_FEW = 10.0  # results of one source and device that count in full; more share this weight
+_EDGE = 0.98  # a share that ends above this explains something that is not in the formulas
+_ALMOST = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
-    """One measured figure, and the function that predicts its logarithm from constants."""
+class Level:
+    """One level of the hierarchy: which group each row is in, and how far (τ) each constant may lie from the level
+    above.
+    """
 
-    ln_measured: float
-    ln_predicted: Callable[[Constants], float]
-    source: str
-    device: str
+    name: str
+    groups: Sequence[str]  # of each row; "" = in none
+    free: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observations:
+    """Measured figures and the function that predicts their logarithms from constants, a column of each."""
+
+    ln_measured: Array
+    ln_predicted: Callable[[Constants], Array]
+    start: Constants  # priors: numbers, or columns
+    sources: Sequence[str]  # who measured what on which device: rows of one share a weight
+
+    def __len__(self) -> int:
+        return len(self.ln_measured)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """Constants that explain the observations best, per device, and what they leave unexplained."""
+    """Offsets that explain the observations best, by level, group and constant; and what they leave unexplained."""
 
-    constants: Constants
-    devices: Mapping[str, Mapping[str, float]]  # device -> the constants that are its own
-    residuals: Array  # ln(measured/predicted), in the order of the observations
-    at_bound: tuple[str, ...]
+    offsets: Mapping[tuple[str, str, str], float]
+    residuals: Array  # ln(measured/predicted) by the constants alone, in the order of the observations
+    at_edge: tuple[str, ...]  # "group: constant" where a share ended at its limit: a model term is missing
+    information: Mapping[tuple[str, str, str], float]  # how much narrower than its prior each offset is known, 0 to 1
 
 
-def fit(
-    observations: Sequence[Observed], start: Constants, free: Mapping[str, float],
-    own: Mapping[str, float] | None = None, rounds: int = 15, guess: Fit | None = None,
-) -> Fit:  # fmt: skip
-    """Fit the `free` constants (name → τ, how far from the prior is plausible) on all, and `own` ones per device.
-
-    A device's own constant is the common one times a factor with its own τ: with few results it stays near the class.
-    """
-    if not observations:
+def fit(of: Observations, levels: Sequence[Level], rounds: int = 25, guess: Fit | None = None) -> Fit:
+    """Fit the offsets of all levels; `guess` is where to start from."""
+    if not len(of):
         raise InputError("nothing to fit on", hint="give at least one measured result that can be predicted")
-    unknown = sorted({*free, *(own or {})} - set(CONSTANTS))
+    unknown = sorted({n for level in levels for n in level.free} - {*CONSTANTS, SPEED})
     if unknown:
         raise InputError(f'"{unknown[0]}" is not a constant', hint=f"known: {', '.join(CONSTANTS)}")
     from scipy.optimize import least_squares
 
-    devices = sorted({o.device for o in observations})
-    names: list[Name] = [*free, *((d, n) for d in devices for n in (own or {}))]
-    prior = np.array([math.log(getattr(start, n)) if isinstance(n, str) else 0.0 for n in names])
-    tau = np.array([free[n] if isinstance(n, str) else (own or {})[n[1]] for n in names])
-    low, high = _limits(names, prior)
-    weight = _weights(observations)
+    names, design, tau = _design(levels)
+    weight = _weights(of.sources)
+    constants = list(dict.fromkeys(n for _, _, n in names))
+
+    def moved(theta: Array) -> dict[str, Array]:
+        return {c: sum((theta[i] * design[i] for i, n in enumerate(names) if n[2] == c), np.zeros(len(of)))
+                for c in constants}  # fmt: skip
 
     def cost(theta: Array) -> Array:
-        return np.concatenate([weight * _robust(_residuals(observations, start, names, theta)), (theta - prior) / tau])
+        off = of.ln_measured - _ln_predicted(of, moved(theta))
+        return np.concatenate([weight * _robust(off), theta / tau])
 
     def slope(theta: Array) -> Array:
-        return np.vstack([_slopes(observations, start, names, theta, weight), np.diag(1.0 / tau)])
+        at = moved(theta)
+        base = _ln_predicted(of, at)
+        lean = weight * _robust_slope(of.ln_measured - base)
+        by_constant = {c: -lean * _slope(of, at, c, base) for c in constants}
+        rows = np.stack([by_constant[n[2]] * design[i] for i, n in enumerate(names)], axis=1)
+        return np.vstack([rows, np.diag(1.0 / tau)])
 
-    first = np.clip(_theta(guess, names) if guess else prior, low, high)
-    theta: Array = least_squares(cost, first, slope, bounds=(low, high), xtol=1e-3, ftol=1e-3, max_nfev=rounds).x
-    common, mine = _unpack(start, names, theta)
-    edge = [
-        n
-        for n, t, a, b in zip(names, theta, low, high, strict=True)
-        if isinstance(n, str) and (t <= a + 1e-3 or t >= b - 1e-3)
-    ]
+    first = np.array([guess.offsets.get(n, 0.0) if guess else 0.0 for n in names])
+    found = least_squares(cost, first, slope, xtol=1e-4, ftol=1e-4, max_nfev=rounds)
+    theta, own = found.x, moved(found.x)
+    spread = np.sqrt(np.diag(np.linalg.inv(found.jac.T @ found.jac)))
     return Fit(
-        constants=common, devices=mine, residuals=_residuals(observations, start, names, theta),
-        at_bound=tuple(str(n) for n in edge),
+        offsets=dict(zip(names, map(float, theta), strict=True)),
+        residuals=of.ln_measured - _ln_predicted(of, own | {SPEED: np.zeros(len(of))}),
+        at_edge=_at_edge(of, levels, own),
+        information={n: float(1.0 - s / t) for n, s, t in zip(names, spread, tau, strict=True)},
     )  # fmt: skip
 
 
-def constants_for(found: Fit, device: str) -> Constants:
-    """The common constants with this device's own."""
-    return replace(found.constants, **found.devices.get(device, {}))
+def constants_of(start: Constants, found: Fit, groups: Mapping[str, str]) -> Constants:
+    """The constants of something that belongs to these groups, by level; start holds numbers."""
+    moved: dict[str, float] = {}
+    for (level, group, name), offset in found.offsets.items():
+        if groups.get(level) == group and name != SPEED:
+            moved[name] = moved.get(name, 0.0) + offset
+    return _moved(start, {name: np.asarray(offset) for name, offset in moved.items()}, plain=True)
 
 
 def spread_ln(residuals: Array, coverage: float = 0.9) -> float:
@@ -111,6 +129,47 @@ def spread_ln(residuals: Array, coverage: float = 0.9) -> float:
     return float(sizes[rank - 1]) if rank <= len(sizes) else float(1.5 * sizes[-1])
 
 
+def _design(levels: Sequence[Level]) -> tuple[list[tuple[str, str, str]], list[Array], Array]:
+    """Every offset: its level, group and constant, the rows it moves, and its τ."""
+    names, design, tau = [], [], []
+    for level in levels:
+        groups = np.array(level.groups)
+        for group in sorted({*level.groups} - {""}):
+            for constant, width in level.free.items():
+                names.append((level.name, group, constant))
+                design.append((groups == group).astype(np.float64))
+                tau.append(width)
+    return names, design, np.array(tau)
+
+
+def _ln_predicted(of: Observations, moved: Mapping[str, Array]) -> Array:
+    speed = moved.get(SPEED)
+    found = of.ln_predicted(_moved(of.start, {c: m for c, m in moved.items() if c != SPEED}))
+    return found if speed is None else found + speed
+
+
+def _moved(start: Constants, offsets: Mapping[str, Array], *, plain: bool = False) -> Constants:
+    """Constants moved by offsets of their logits or logarithms."""
+    changed = {}
+    for name, offset in offsets.items():
+        value = np.asarray(getattr(start, name), dtype=np.float64)
+        if name in SHARES:
+            inside = np.clip(value, _ALMOST, 1.0 - _ALMOST)
+            value = 1.0 / (1.0 + np.exp(-(np.log(inside / (1.0 - inside)) + offset)))
+        else:
+            value = value * np.exp(offset)
+        changed[name] = float(value) if plain else value
+    return replace(start, **changed)  # type: ignore[arg-type]
+
+
+def _slope(of: Observations, at: Mapping[str, Array], constant: str, base: Array) -> Array:
+    """Of each row's predicted logarithm, by its own constant: rows do not know each other's."""
+    if constant == SPEED:
+        return np.ones(len(of))
+    stepped = {**at, constant: at[constant] + _STEP}
+    return (_ln_predicted(of, stepped) - base) / _STEP
+
+
 def _robust(residuals: Array) -> Array:
     """Signed roots of the soft-L1 loss of residuals in units of σ, so that least squares minimises that loss."""
     off = residuals / _SIGMA
@@ -118,57 +177,30 @@ def _robust(residuals: Array) -> Array:
     return root
 
 
-def _slopes(
-    observations: Sequence[Observed], start: Constants, names: Sequence[Name], theta: Array, weight: Array
-) -> Array:
-    """Finite differences; the constants of all devices' own move together, as each result knows one device only."""
-    base = weight * _robust(_residuals(observations, start, names, theta))
-    out = np.zeros((len(observations), len(names)))
-    for group in dict.fromkeys(n if isinstance(n, str) else n[1:] for n in names):
-        at = [i for i, n in enumerate(names) if (n if isinstance(n, str) else n[1:]) == group]
-        moved = theta.copy()
-        moved[at] += _STEP
-        change = (weight * _robust(_residuals(observations, start, names, moved)) - base) / _STEP
-        for i in at:
-            name = names[i]
-            mine = [isinstance(name, str) or o.device == name[0] for o in observations]
-            out[mine, i] = change[mine]
-    return out
+def _robust_slope(residuals: Array) -> Array:
+    """Of `_robust`, by the residual: |ρ'| / root = off / (√(1+off²) · root), 1/σ at 0."""
+    off = residuals / _SIGMA
+    root = np.abs(_robust(residuals))
+    slope = np.where(root > 1e-9, np.abs(off) / np.maximum(np.sqrt(1.0 + off**2) * root, 1e-12), 1.0)
+    return slope / _SIGMA
 
 
-def _residuals(observations: Sequence[Observed], start: Constants, names: Sequence[Name], theta: Array) -> Array:
-    common, mine = _unpack(start, names, theta)
-    by_device = {d: replace(common, **values) for d, values in mine.items()}
-    return np.array([o.ln_measured - o.ln_predicted(by_device.get(o.device, common)) for o in observations])
+def _at_edge(of: Observations, levels: Sequence[Level], moved: Mapping[str, Array]) -> tuple[str, ...]:
+    """Shares that ended at their limit, by the group of the broadest level."""
+    own = _moved(of.start, {c: m for c, m in moved.items() if c != SPEED})
+    found = set()
+    for constant in SHARES & set(moved):
+        value = np.broadcast_to(getattr(own, constant), (len(of),))
+        for group in sorted({*levels[0].groups}):
+            mine = np.array(levels[0].groups) == group
+            if np.median(value[mine]) > _EDGE:
+                found.add(f"{group}: {constant}")
+    return tuple(sorted(found))
 
 
-def _unpack(start: Constants, names: Sequence[Name], theta: Array) -> tuple[Constants, dict[str, dict[str, float]]]:
-    common = replace(start, **{n: math.exp(t) for n, t in zip(names, theta, strict=True) if isinstance(n, str)})
-    mine: dict[str, dict[str, float]] = {}
-    for name, t in zip(names, theta, strict=True):
-        if not isinstance(name, str):
-            device, constant = name
-            value = getattr(common, constant) * math.exp(t)
-            mine.setdefault(device, {})[constant] = min(value, BOUNDS[constant][1])
-    return common, mine
-
-
-def _theta(found: Fit, names: Sequence[Name]) -> Array:
-    """The parameters of an earlier fit, as a place to start from."""
-    common = found.constants
-    own = [found.devices[n[0]][n[1]] / getattr(common, n[1]) if not isinstance(n, str) else 1.0 for n in names]
-    return np.array([math.log(getattr(common, n) if isinstance(n, str) else own[i]) for i, n in enumerate(names)])
-
-
-def _limits(names: Sequence[Name], prior: Array) -> tuple[Array, Array]:
-    low = [math.log(BOUNDS[n][0]) if isinstance(n, str) else -1.5 for n in names]
-    high = [math.log(BOUNDS[n][1]) if isinstance(n, str) else 1.5 for n in names]
-    return np.array(low), np.array(high)
-
-
-def _weights(observations: Sequence[Observed]) -> Array:
-    """A source's first few results count in full; from there on all of them share that weight."""
-    count: dict[tuple[str, str], int] = {}
-    for o in observations:
-        count[o.source, o.device] = count.get((o.source, o.device), 0) + 1
-    return np.array([math.sqrt(min(1.0, _FEW / count[o.source, o.device])) for o in observations])
+def _weights(sources: Sequence[str]) -> Array:
+    """A source's first few results on a device count in full; from there on all of them share that weight."""
+    count: dict[str, int] = {}
+    for source in sources:
+        count[source] = count.get(source, 0) + 1
+    return np.array([math.sqrt(min(1.0, _FEW / count[source])) for source in sources])

@@ -13,16 +13,16 @@ from assay.calibration import Calibration, Constants
 from assay.errors import InputError
 from assay.hardware import Accelerator, System
 from assay.predict import roofline
-from assay.predict.book import work_of
+from assay.predict.book import at, work_of
 from assay.predict.device import device
-from assay.predict.fit import Fit, Observed, fit, spread_ln
-from assay.predict.ops import product
+from assay.predict.fit import Fit, Level, Observations, constants_of, fit, spread_ln
+from assay.predict.ops import Array, Op, product
 from assay.run import PRODUCTS
 from assay.summary import CaseSummary
 
 NAME = "this-machine"
-# τ of each constant's logarithm: a CPU's library differs more from the prior than one GPU from the next.
-_FREE: Mapping[str, float] = {"matmul": 0.5, "matmul_half_k": 1.5, "memory": 0.5, "launch_s": 2.0}
+# τ of each constant's offset: a CPU's library differs more from the prior than one GPU from the next.
+_FREE: Mapping[str, float] = {"matmul": 1.5, "matmul_half_k": 1.5, "memory": 1.0, "launch_s": 2.0}
 # Each dtype's peak is what was measured: no dtype has less of it than another.
 _START = Constants(
     matmul=0.9, matmul_wide=1.0, matmul_8bit=1.0, matmul_half_k=20.0, tile=16.0, memory=0.8, launch_s=2e-6
@@ -89,16 +89,16 @@ def calibrate_host(shapes: Sequence[CaseSummary], rates: Rates, *, runs: Sequenc
         )
     learn, test = usable[::2], usable[1::2]
     chip = _chip(learn, rates)
-    found = _best_fit([_observed(s, chip) for s in learn])
-    ends = [math.log(seconds(s, chip, found.constants) / s.best_s) for s in test if s.dtype in chip.peak_flop_per_s]
+    constants, edges = _best_fit(learn, chip)
+    ends = [math.log(seconds(s, chip, constants) / s.best_s) for s in test if s.dtype in chip.peak_flop_per_s]
     half = spread_ln(np.array(ends)) if ends else 0.5
     calibration = Calibration(
         name=NAME, applies_to=NAME, evidence="A", residual_ln=max(half, 0.02), rows=len(learn), sources=tuple(runs),
-        constants={name: getattr(found.constants, name) for name in (*_FREE, "tile")}, at_bound=found.at_bound,
+        constants={name: getattr(constants, name) for name in (*_FREE, "tile")}, at_bound=edges,
     )  # fmt: skip
     places = {s.name: i for i, s in enumerate(s for s in test if s.dtype in chip.peak_flop_per_s)}
     points = [
-        _checked(s, chip, found.constants, _without(ends, places.get(s.name)), s.name in places)
+        _checked(s, chip, constants, _without(ends, places.get(s.name)), s.name in places)
         for s in usable
         if s.dtype in chip.peak_flop_per_s
     ]
@@ -113,18 +113,43 @@ def _usable(shapes: Sequence[CaseSummary]) -> list[CaseSummary]:
     return [s for s in settled if best[s.dtype] == (s.dtype, s.case.library)]
 
 
-def _best_fit(learn: Sequence[Observed]) -> Fit:
-    """The fit of the tile size that explains most: a size in whole elements has no slope to follow."""
-    fits = [fit(learn, replace(_START, tile=tile), _FREE) for tile in _TILES]
-    return min(fits, key=lambda found: float(np.sum(np.abs(found.residuals))))
+def _best_fit(learn: Sequence[CaseSummary], chip: Accelerator) -> tuple[Constants, tuple[str, ...]]:
+    """Constants by the tile size that explains most, which has no slope to follow; and those that ended at a limit."""
+    fits = [(start, _fit(learn, chip, start)) for start in (replace(_START, tile=tile) for tile in _TILES)]
+    start, found = min(fits, key=lambda pair: float(np.sum(np.abs(pair[1].residuals))))
+    return constants_of(start, found, {"device": NAME}), tuple(edge.partition(": ")[2] for edge in found.at_edge)
+
+
+def _fit(learn: Sequence[CaseSummary], chip: Accelerator, start: Constants) -> Fit:
+    priced = [(work_of(_product(s)), device(_alone(chip), s.dtype)) for s in learn]
+
+    def ln_predicted(trial: Constants) -> Array:
+        rows = (at(trial, np.array([i])) for i in range(len(priced)))
+        return np.array([
+            math.log(float(roofline.seconds(work, on, c)[0]) + float(np.ravel(c.launch_s)[0]))
+            for (work, on), c in zip(priced, rows, strict=True)
+        ])  # fmt: skip
+
+    of = Observations(
+        ln_measured=np.log([s.best_s for s in learn]), ln_predicted=ln_predicted, start=start,
+        sources=[s.name for s in learn],
+    )  # fmt: skip
+    return fit(of, [Level(name="device", groups=[NAME] * len(learn), free=_FREE)])
 
 
 def seconds(shape: CaseSummary, chip: Accelerator, constants: Constants) -> float:
     """Predicted time of one matrix multiply on its own: the roofline's, and one launch."""
+    spent = roofline.seconds(work_of(_product(shape)), device(_alone(chip), shape.dtype), constants)
+    return float(spent[0]) + constants.launch_s
+
+
+def _product(shape: CaseSummary) -> Op:
     m, n, k = (float(x) for x in shape.case.shape)
-    alone = System(name=NAME, vendor="", accelerator=chip, count_per_node=1, links=())
-    work = work_of(product(shape.name, "forward", m, n, k, shape.dtype))
-    return float(roofline.seconds(work, device(alone, shape.dtype), constants)[0]) + constants.launch_s
+    return product(shape.name, "forward", m, n, k, shape.dtype)
+
+
+def _alone(chip: Accelerator) -> System:
+    return System(name=NAME, vendor="", accelerator=chip, count_per_node=1, links=())
 
 
 def _chip(learn: Sequence[CaseSummary], rates: Rates) -> Accelerator:
@@ -136,13 +161,6 @@ def _chip(learn: Sequence[CaseSummary], rates: Rates) -> Accelerator:
         bandwidth_bytes_per_s=rates.bandwidth_bytes_per_s, compute_units=rates.threads, on_chip_bytes=rates.cache_bytes,
         on_chip_bandwidth_bytes_per_s=rates.cache_bandwidth_bytes_per_s,
     )  # fmt: skip
-
-
-def _observed(shape: CaseSummary, chip: Accelerator) -> Observed:
-    def ln_predicted(trial: Constants) -> float:
-        return math.log(seconds(shape, chip, trial))
-
-    return Observed(ln_measured=math.log(shape.best_s), ln_predicted=ln_predicted, source=shape.name, device=NAME)
 
 
 def _without(ends: Sequence[float], place: int | None) -> float:

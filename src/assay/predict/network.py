@@ -85,14 +85,19 @@ def reached(net: Fabric, c: Constants) -> Reached:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gather:
-    """Time of an all-gather (or reduce-scatter) as a line in its size: seconds = per_byte_s · bytes + fixed_s."""
+    """Time of an all-gather (or reduce-scatter) as a line in its size: per_byte_s · bytes + fixed_s a call."""
 
     per_byte_s: Array
-    fixed_s: Array
+    fixed_s: Array  # of a ring's n-1 steps, the only algorithm that libraries have for these at any size
+    tree_s: Array  # … and of a tree's 2 log₂(n), which all-reduces have too
 
-    def seconds(self, size: Number) -> Array:
-        """Time to gather buffers that are `size` bytes in all."""
-        return self.per_byte_s * size + self.fixed_s
+    def seconds(self, size: Number, calls: Number = 1.0) -> Array:
+        """Time to gather buffers that are `size` bytes in all, in so many calls."""
+        return self.per_byte_s * size + self.fixed_s * calls
+
+    def reduce_seconds(self, size: Number, calls: Number = 1.0) -> Array:
+        """Time of as many all-reduces."""
+        return 2.0 * (self.per_byte_s * size + np.minimum(self.fixed_s, self.tree_s) * calls)
 
 
 def members(n: Number, stride: Number, net: Fabric | Reached) -> Iterator[tuple[Tier, Array, Array]]:
@@ -115,20 +120,20 @@ def members(n: Number, stride: Number, net: Fabric | Reached) -> Iterator[tuple[
 def gather(n: Number, stride: Number, net: Reached) -> Gather:
     """All-gather or reduce-scatter over n devices `stride` apart: inside each tier, then a share of it across.
 
-    (f-1)/f of what is left passes each device of a tier that joins f groups; steps are f-1 in a ring and log₂(f) up and
-    down a tree, whichever is fewer.
+    (f-1)/f of what is left passes each device of a tier that joins f groups.
     """
-    per_byte, fixed = np.zeros(()), np.zeros(())
+    per_byte, fixed, tree = np.zeros(()), np.zeros(()), np.zeros(())
     for tier, below, here in members(n, stride, net):
         f = here / below
         per_byte = per_byte + (f - 1.0) / f / (below * _rate(tier, f))
-        fixed = fixed + _steps(f) * tier.latency_s
-    return Gather(per_byte_s=per_byte, fixed_s=fixed)
+        fixed = fixed + (f - 1.0) * tier.latency_s
+        tree = tree + 2.0 * np.log2(f) * tier.latency_s
+    return Gather(per_byte_s=per_byte, fixed_s=fixed, tree_s=tree)
 
 
 def allreduce_seconds(size: Number, n: Number, stride: Number, net: Reached) -> Array:
     """All-reduce of `size` bytes: reduce-scatter, then all-gather."""
-    return 2.0 * gather(n, stride, net).seconds(size)
+    return gather(n, stride, net).reduce_seconds(size)
 
 
 def alltoall_seconds(size: Number, n: Number, stride: Number, net: Reached) -> Array:

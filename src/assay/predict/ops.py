@@ -35,6 +35,7 @@ class Op:
     repeats: float = 1.0  # equal operations in a row
     narrow: bool = False  # runs at the job's precision where that is 8 or 4 bits; others stay at 16
     core: bool = False  # of the attention core: what selective recomputation does twice
+    waits: float = 0.0  # times that the host and the device wait for each other: routing that depends on data
     hidden: bool = False  # a message that is sent while the layer computes
 
 
@@ -135,8 +136,18 @@ def with_gradients(
     ops = [
         product(name, "forward", m, n, k, dtype, groups=groups, narrow=narrow),
         product(name, "backward", m, k, n, dtype, groups=groups, narrow=narrow),
+        *(_casts(m * k * groups, m * n * groups, dtype, frozen) if narrow and operand_bytes(dtype) < 2.0 else ()),
     ]
     return ops if frozen else [*ops, product(name, "backward", k, n, m, dtype, groups=groups, narrow=narrow)]
+
+
+def _casts(forward: Number, backward: Number, dtype: str, frozen: bool) -> list[Op]:
+    """Operands brought to 8 or 4 bits: read in 16, written as they are and, for a weight's gradient, transposed."""
+    each = bytes_of(dtype) + (1.0 if frozen else 2.0) * operand_bytes(dtype)
+    return [
+        Op(name="casts", kind="elementwise", phase="forward", bytes=each * forward),
+        Op(name="casts", kind="elementwise", phase="backward", bytes=each * backward),
+    ]
 
 
 # A pointwise gradient reads the gradient and one saved tensor, and writes one.

@@ -74,7 +74,9 @@ def kernels(job: Job, on: Device, net: Reached, exchanges: Exchanges, constants:
     terms["bubble"] = _bubble(job, body)
     terms["head"] = np.where(heavy == job.last, m * ends, 0.0)
     hop = p2p_seconds(job.boundary_bytes, job.tensor * job.context * job.data * p, net)
-    terms["pipeline"] = np.where(p > 1, 2.0 * (m * job.virtual + p - 1.0) * hop, 0.0)
+    # An interleaved schedule sends one chunk's output while it computes another's (Narayanan 2021, §4.1).
+    shown = np.where(job.virtual > 1, 1.0 - constants.overlap_data, 1.0)
+    terms["pipeline"] = np.where(p > 1, 2.0 * (m * job.virtual * shown + p - 1.0) * hop, 0.0)
     terms["data"] = _data_parallel(job, exchanges, constants)
     terms["optimizer"] = _optimizer(job, on, constants)
     terms["offload"] = _offloading(job, on, terms)
@@ -145,24 +147,34 @@ def _data_parallel(job: Job, exchanges: Exchanges, constants: Constants) -> Arra
     """
     m, zero, state = job.micro_batches, job.zero_stage, job.state
     whole = zero >= 3  # every weight is gathered, else those that were updated
-    reduce = _among(exchanges, state.gradient_wire_bytes, job.parameters, job.experts)
+    calls = np.where(whole, job.layers * job.middle, np.maximum(1.0, job.parameters / _BUCKET))
+    reduce = _among(exchanges, state.gradient_wire_bytes, job.parameters, job.experts, calls)
     gather = _among(
         exchanges, state.weight_wire_bytes, np.where(whole, job.weights, job.parameters),
-        np.where(whole, job.stored_experts, job.experts),
+        np.where(whole, job.stored_experts, job.experts), calls,
     )  # fmt: skip
     again = np.where(zero >= 2, m, 1.0)  # reductions a step: one, or one for every micro-batch
-    spent = again * reduce + np.where(zero == 0, reduce, np.where(zero >= 3, 2.0 * m, 1.0) * gather)
-    copies = 2.0 * exchanges.copies.seconds(state.gradient_wire_bytes * job.parameters / job.sharding)
+    whole_reduce = exchanges.shards.reduce_seconds(state.gradient_wire_bytes * job.parameters, calls)
+    whole_reduce = whole_reduce + np.where(
+        job.experts > 0, exchanges.experts.reduce_seconds(state.gradient_wire_bytes * job.experts), 0.0
+    )
+    sharded = again * reduce + np.where(whole, 2.0 * m, 1.0) * gather
+    spent = np.where(zero == 0, whole_reduce, sharded)
+    copies = exchanges.copies.reduce_seconds(state.gradient_wire_bytes * job.parameters / job.sharding)
     spent = spent + np.where(job.replicas > job.sharding, copies, 0.0)
     backward, forward = (job.middle * job.columns[f"compute_{phase}"] for phase in ("backward", "forward"))
     window = again * (backward + np.where(zero == 0, 0.0, forward))
     return spent - constants.overlap_data * (1.0 - constants.contention) * np.minimum(spent, window)
 
 
-def _among(exchanges: Exchanges, size: Number, dense: Array, experts: Array) -> Array:
+# Parameters whose gradients are exchanged in one call (Megatron-LM's and DeepSpeed's buckets are of that order).
+_BUCKET = 50e6
+
+
+def _among(exchanges: Exchanges, size: Number, dense: Array, experts: Array, calls: Array) -> Array:
     """Seconds to gather (or reduce and scatter) so many parameters, those of experts among their own replicas."""
-    own = np.where(experts > 0, exchanges.experts.seconds(size * experts), 0.0)
-    return exchanges.shards.seconds(size * dense) + own
+    own = np.where(experts > 0, exchanges.experts.seconds(size * experts, calls), 0.0)
+    return exchanges.shards.seconds(size * dense, calls) + own
 
 
 def _optimizer(job: Job, on: Device, constants: Constants) -> Array:

@@ -42,6 +42,9 @@ class Options:
     recompute: tuple[int, ...] = (Recompute.NONE, Recompute.SELECTIVE, Recompute.FULL)
     flash_attention: tuple[bool, ...] = (True,)
     sequence_parallel: tuple[bool, ...] = (False, True)
+    again: tuple[float, ...] = (1.0,)  # shares of a stage's layers that full recomputation may apply to
+    room: float = 1.0  # of a device's memory that a plan may take; above 1 where what ran is looked for
+    uneven: bool = False  # pipeline stages need not hold equally many layers
     kept: Plan = field(
         default_factory=Plan
     )  # what is not searched keeps these values: schedule, sharding group, offload, fusion …
@@ -138,7 +141,7 @@ def search(
     job: Workload, system: System, constants: Constants, *, options: Options = Options(), top: int = 5,
 ) -> Found:  # fmt: skip
     """The fastest plans of the whole legal grid that fit in memory; raises InputError when no plan is legal at all."""
-    capacity = estimate.capacity_bytes(system)
+    capacity = options.room * estimate.capacity_bytes(system)
     keep: list[tuple[Plan, Array, Array]] = []
     considered = fitting = 0
     least, table = np.inf, None
@@ -168,9 +171,13 @@ def blocks(job: Workload, system: System, options: Options) -> Iterator[Plan]:
     """The legal grid in blocks of plans: cells (t, c, p, v, b) times options (ZeRO, recomputation, …)."""
     _keep_freed_memory()
     t, c, e, p, v, b, d = cells(job, system, options)
-    z, r, f, s = (a.ravel() for a in np.meshgrid(
-        options.zero_stage, options.recompute, options.flash_attention, options.sequence_parallel, indexing="ij",
+    z, r, f, s, a = (x.ravel() for x in np.meshgrid(
+        options.zero_stage, options.recompute, options.flash_attention, options.sequence_parallel, options.again,
+        indexing="ij",
     ))  # fmt: skip
+    some = (a == 1.0) | (r == Recompute.FULL)
+    z, r, f, s, a = z[some], r[some], f[some], s[some], a[some]
+    depth = family(job.model).limits(job.model.shape, job).layers
     per_block = max(1, _BLOCK // len(z))
     for start in range(0, len(t), per_block):
         cell = slice(start, start + per_block)
@@ -181,10 +188,15 @@ def blocks(job: Workload, system: System, options: Options) -> Iterator[Plan]:
         i, o = np.nonzero(_sensible(every, job.seq_len))
         if len(i):
             i += start
-            yield replace(
+            found = replace(
                 options.kept, tensor=t[i], context=c[i], expert=e[i], pipeline=p[i], virtual=v[i], micro_batch=b[i],
                 data=d[i], zero_stage=z[o], recompute=r[o], flash_attention=f[o], sequence_parallel=s[o],
             )  # fmt: skip
+            if np.all(a == 1.0):
+                yield found
+            else:
+                layers = np.maximum(1, np.round(a[o] * depth / p[i])).astype(np.int64)
+                yield replace(found, recompute_layers=np.where(a[o] < 1.0, layers, options.kept.recompute_layers))
 
 
 def _keep_freed_memory() -> None:
@@ -252,7 +264,8 @@ def cells(
     execution = system.accelerator.execution
     t = _axis(options.tensor, at.heads) if execution == "kernels" else [1]
     c = _axis(options.context, at.positions) if execution == "kernels" else [1]
-    depths = sorted({*divisors(at.layers), *divisors(at.layers + 2)})
+    even = {*divisors(at.layers), *divisors(at.layers + 2)}
+    depths = sorted({*range(1, at.layers + 1)} if options.uneven else even)
     p = [x for x in options.pipeline or depths if x in depths] if execution != "weight-streaming" else [1]
     v = [x for x in options.virtual or depths if x in depths] if execution == "kernels" else [1]
     b = _axis(options.micro_batch, job.global_batch)
@@ -263,7 +276,8 @@ def cells(
     i, E, V, B = (a.ravel() for a in np.meshgrid(whole, _experts(at.experts, n, options), v, b, indexing="ij"))
     T, C, P = T[i], C[i], P[i]
     D = n // (T * C * P)
-    ok = _stages(at.layers, P * V) & ((D * T * C) % E == 0)
+    ok = (at.layers >= P * V) if options.uneven else _stages(at.layers, P * V)
+    ok &= (D * T * C) % E == 0
     ok &= job.global_batch % np.maximum(D * B, 1) == 0
     m = job.global_batch // np.maximum(D * B, 1)
     ok &= (V == 1) | ((P > 1) & (m % np.maximum(P, 1) == 0))

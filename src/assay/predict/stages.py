@@ -37,6 +37,10 @@ def stages(
     even = layers % chunks == 0
     middle = np.where(even, 1.0 / pipeline, (layers + 2.0) / (pipeline * layers))
     ended = np.where(even, middle, middle - 1.0 / layers)
+    # Stages that hold unequal numbers of layers: the fullest sets the pace, and both ends have the fewest.
+    uneven = ~even & ((layers + 2) % chunks != 0)
+    middle = np.where(uneven, np.ceil(layers / chunks) * virtual / layers, middle)
+    ended = np.where(uneven, np.floor(layers / chunks) * virtual / layers, ended)
     alone = pipeline == 1
     ended = np.where(alone, 1.0, ended)
     middle = np.where(alone, 1.0, middle)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from assay.model import FeedForward
-from assay.predict.families.attention import Seen, adapters
+from assay.predict.families.attention import Seen
 from assay.predict.ops import Number, Op, both_ways, bytes_of, operand_bytes, pointwise, with_gradients
 from assay.workload import Workload
 
@@ -27,6 +27,7 @@ def feed_forward_ops(ffn: FeedForward, on: Seen, job: Workload) -> list[Op]:
 def kept_bytes(ffn: FeedForward, on: Seen) -> Number:
     """What it keeps for its backward pass: what enters the activation and the last matrix; experts' rows too."""
     size, t, wide = bytes_of(on.dtype), on.layout.tensor, 3.0 if ffn.gated else 2.0
+    wide -= on.rank is not None  # a frozen matrix needs no copy of its input
     if not ffn.experts:
         return on.tokens * size * ffn.hidden / t * wide
     rows = on.tokens * ffn.experts_per_token / t
@@ -54,7 +55,6 @@ def _mlp(kind: str, ffn: FeedForward, width: float, on: Seen) -> list[Op]:
         *with_gradients(f"{kind}up", on.tokens, wide * own, on.hidden, on.dtype, frozen=frozen),
         *pointwise(f"{kind}activation", bytes_of(on.dtype) * on.tokens * own * (wide + 1.0), 1.0),
         *with_gradients(f"{kind}down", on.tokens, on.hidden, own, on.dtype, frozen=frozen),
-        *adapters(on, on.hidden, wide * own), *adapters(on, own, on.hidden),
     ]  # fmt: skip
 
 
@@ -65,6 +65,7 @@ def _routing(ffn: FeedForward, on: Seen) -> list[Op]:
     return [
         *with_gradients("router", rows, float(ffn.experts), on.hidden, on.dtype, narrow=False),
         *pointwise("routing", 4.0 * moved + 16.0 * rows * ffn.experts, _ROUTING_LAUNCHES, backward=1.0),
+        *both_ways(Op(name="routing", kind="elementwise", phase="forward", bytes=1.0, waits=1.0)),
     ]
 
 

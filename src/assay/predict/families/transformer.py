@@ -182,12 +182,10 @@ def _expert_parameters(block: Block, hidden: int) -> int:
 
 
 def _adapted_widths(block: Block, hidden: int) -> float:
-    """Adapter parameters of a layer per rank: in and out width of every adapted matrix."""
-    a, f = block.attention, block.ffn
-    value = attention.value_dim(a)
+    """Adapter parameters of a layer per rank: in and out widths of attention's matrices, where they are put."""
+    a, value = block.attention, attention.value_dim(block.attention)
     qkv = a.heads * a.head_dim + a.kv_heads * (a.head_dim + value)
-    mlp = (2.0 * hidden + (3.0 if f.gated else 2.0) * f.hidden) * max(f.experts, 1)
-    return 2.0 * hidden + qkv + a.heads * value + mlp
+    return 2.0 * hidden + qkv + a.heads * value
 
 
 def _stream_ops(block: Block, shape: TransformerShape, on: Seen) -> list[Op]:

@@ -1,0 +1,107 @@
+"""What a published row says in words: its notes, its network, its precision, and the names its model goes by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from assay.hardware import System
+from assay.plan import Recompute
+from assay.published import PublishedRow
+
+# Of a pack's length, what one of its sequences takes where the source does not say: two sequences to a pack.
+_PACKED_SHARE = 0.5
+_RANK = 16  # of adapters where a row names none: what MLPerf's fine-tuning and most recipes use
+
+
+def names(model: str) -> Iterator[str]:
+    """A model's name as a row writes it, then without what says how it was run.
+
+    >>> list(names("Qwen3_30B_a3B (tokendrop)")), list(names("llama-7b run_lora_clm"))
+    (['Qwen3_30B_a3B (tokendrop)', 'Qwen3_30B_a3B'], ['llama-7b run_lora_clm', 'llama-7b'])
+    """
+    yield model
+    bare = re.sub(r"\s*[([].*?[)\]]|\s+run_\w+|\s+FT\b.*|\s+(fine|pre)-?tun?r?aining.*", "", model)
+    bare = re.sub(r"^(HuggingFace|MLPerf)\s+|\s+(fine-tuning|pre-training|packed)\b.*|\s+(SL|MSL|Ph)\d+.*", "", bare)
+    if bare and bare != model:
+        yield bare
+
+
+def adapter_rank(row: PublishedRow) -> int | None:
+    """The rank of a row's adapters; None where all weights learn."""
+    text = f"{row.model} {row.row_flag}".lower()
+    return _RANK if re.search(r"lora|peft", text) else None
+
+
+def mean_len(row: PublishedRow, seq_len: int) -> float | None:
+    """Tokens of a sequence that are no padding, where the row says that padding is left out."""
+    stated = re.search(r"mean real length ~?\s*(\d+)", row.notes)
+    if stated:
+        return min(float(stated[1]), float(seq_len))
+    return _PACKED_SHARE * seq_len if re.search(r"\bpacked\b", row.model) else None
+
+
+def shard(row: PublishedRow) -> int:
+    """Devices that state is sharded over, where the row names such a group; 0 = all replicas."""
+    stated = re.search(r"(?:zero1 (?:shard )?group|FSDP group)\s*=\s*(\d+)", row.notes)
+    if stated:
+        return int(stated[1])
+    return (row.accel_per_node or 8) if re.search(r"\bHSDP\b", row.notes) else 0
+
+
+def network_of(row: PublishedRow, system: System) -> System:
+    """The row's own words on its network ("8x200Gb/s HDR per node", "EFA 800 Gb/s") over the catalog's default."""
+    text = row.interconnect_note.lower()
+    many = re.findall(r"(\d+)\s*x\s*(?:connectx-?\d+\s*)?(?:ib\s*)?(?:ndr|hdr)?\s*(\d+)\s*gb(?:/s|it|ps|e|\b)", text)
+    one = re.search(r"(?:efa\s*(\d+)\s*gb/s|(\d{3,4})\s*gb/s per node|(\d{3,4}) gb/s between nodes)", text)
+    total = max((int(a) * int(b) for a, b in many), default=0)
+    total = total or (int(next(filter(None, one.groups()))) if one else 0)
+    if not total or len(system.links) < 2:
+        return system
+    rate = total / 8 * 1e9 / system.count_per_node
+    return replace(system, links=(*system.links[:-1], replace(system.links[-1], bandwidth_bytes_per_s=rate)))
+
+
+def precision_of(row: PublishedRow, system: System) -> tuple[str, tuple[str, ...]]:
+    """The compute precision a row means by its words; 16 bits where it says nothing."""
+    text = row.precision.lower()
+    for dtype in ("fp4", "fp8", "bf16", "fp16", "tf32", "fp32"):
+        if dtype in text:
+            return dtype, () if "not in log" not in text else (f"precision {dtype}",)
+    default = "bf16" if "bf16" in system.accelerator.peak_flop_per_s else "fp16"
+    return default, (f"precision {default}",)
+
+
+def recompute_of(text: str) -> tuple[int, ...]:
+    """Levels of recomputation that a row's word allows."""
+    word = text.lower().split("(")[0].strip()
+    known = {"none": Recompute.NONE, "selective": Recompute.SELECTIVE, "full": Recompute.FULL}
+    if "per-op" in text.lower():
+        return (Recompute.NONE,)  # what is cheap to compute is not kept: no product runs twice
+    if word == "selective" and layers_again(text) < 1.0:
+        return (Recompute.FULL,)
+    return (known[word],) if word in known else (Recompute.NONE, Recompute.SELECTIVE, Recompute.FULL)
+
+
+def layers_again(text: str) -> float:
+    """Share of the layers that are recomputed as a whole: every second where a row says "selective(block)".
+
+    >>> layers_again("selective(every 2nd layer)"), layers_again("full")
+    (0.5, 1.0)
+    """
+    some = re.search(r"every (\d+)|block", text.lower())
+    return 1.0 / int(some[1] or 2) if some else 1.0
+
+
+def sequence_parallel_of(row: PublishedRow, tensor: int | None) -> tuple[bool, ...]:
+    """As stated; without tensor parallelism there is nothing to spread, whatever is stated."""
+    stated = {"y": (True,), "n": (False,)}.get(row.sp[:1].lower(), (False, True))
+    return (False,) if tensor == 1 else stated
+
+
+def flash_attention(row: PublishedRow) -> bool:
+    """Stated, or by its time: fused attention became the default in 2023."""
+    if row.flash_attention:
+        return row.flash_attention[0].lower() == "y"
+    return not (row.date and row.date[:4].isdecimal() and int(row.date[:4]) < 2023)
