@@ -94,6 +94,7 @@ PURE = {
     "Snapshot.counted": "each in the unit of its counter's name",
     "Field": "in the unit of its metric: scale, lowest, highest, most",
     "Imported.scale": "our units in one of theirs",
+    "Line": "in the unit of the field that holds it: fixed, and per_sample of that for each sample",
     "Result.sensitivity": "d ln / d ln",
     "Constants.matmul": "share of peak",
     "Constants.matmul_half_k": "a depth, in elements",
