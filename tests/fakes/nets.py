@@ -138,14 +138,14 @@ class Moe(nn.Module):
         self.down = nn.Parameter(torch.empty(experts, wide, width, dtype=torch.bfloat16))
 
     def forward(self, x):
-        tokens = x.flatten(0, 1)
+        tokens = x.flatten(0, 1).to(self.up.dtype)
         weight, expert = self.router(tokens).softmax(-1).topk(self.chosen)
         order = expert.flatten().argsort()
         ends = torch.histc(expert.flatten().float(), self.up.shape[0]).cumsum(0).int()
         grouped = getattr(functional, "grouped_mm", None) or torch._grouped_mm
         hidden = functional.silu(grouped(tokens[order // self.chosen], self.up, offs=ends))
         out = grouped(hidden, self.down, offs=ends) * weight.flatten()[order].unsqueeze(1)
-        return torch.zeros_like(tokens).index_add(0, order // self.chosen, out).view_as(x)
+        return torch.zeros_like(out[: len(tokens)]).index_add(0, order // self.chosen, out).view_as(x)
 
 
 moe = Moe
@@ -275,6 +275,41 @@ told = Told
 
 def stack():
     return nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 16), nn.Tanh(), nn.Linear(16, 4))
+
+
+class LayerDrop(nn.Module):
+    """Leaves layers out by chance, as models of speech do."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(8, 8) for _ in range(3))
+
+    def forward(self, x):
+        for layer in self.layers:
+            if torch.rand([]) >= 0.5:
+                x = layer(x)
+        return x
+
+
+layer_drop = LayerDrop
+
+
+class OnHost(nn.Module):
+    """Adds a constant that lies in the host's memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.fc(x) + torch.ones(8, device="cpu")
+
+
+on_host = OnHost
+
+
+def moe32():
+    return Moe().float()
 
 
 # --- what cannot ------------------------------------------------------------------------------------------------------

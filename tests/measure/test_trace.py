@@ -40,6 +40,7 @@ FINE = {
     "each_alone": "x=float32[8,16]",
     "stack": "float32[8,8]",
     "told": "x=float32[4,8]",
+    "on_host": "x=float32[4,8]",
 }
 
 
@@ -112,6 +113,20 @@ def test_grouped_products_count_though_torchs_counter_sees_none():
     ups = [op for op in found.shape.ops if op.name == "_grouped_mm"]
     assert {op.groups.at(4) for op in ups} == {experts}
     assert ups[0].m.at(4) == tokens * chosen / experts
+
+
+@needs_torch
+def test_grouped_products_count_alike_in_formats_that_pytorch_has_them_for_on_devices_only():
+    low, full = traced("moe", "x=bfloat16[4,32,64]"), traced("moe32", "x=float32[4,32,64]")
+    assert [full.flop(phase) for phase in ("forward", "backward")] == [low.flop("forward"), low.flop("backward")]
+    assert full.moved_bytes("forward") > 1.8 * low.moved_bytes("forward")
+
+
+@needs_torch
+def test_a_layer_that_chance_may_leave_out_is_counted():
+    found = traced("layer_drop", "float32[4,8]")
+    assert sum(op.count.at(4) for op in found.shape.ops if op.kind == "matmul" and op.phase == "forward") == 3
+    assert found.shape.flagged == ()
 
 
 @needs_torch

@@ -60,7 +60,7 @@ def trace(
 def _print(found: Traced, fmt: str) -> None:
     from assay.cli.stacked import section
 
-    title = f"{found.model.name}, traced at {found.shape.batch} samples; loss: {found.loss}"
+    title = f"{found.model.name}, traced at a batch of {found.shape.batch}; loss: {found.loss}"
     emit(_rows(found), fmt, title=title)
     if fmt != "csv":
         section("Heaviest operations", _heaviest(found), ["operation"], fmt)

@@ -14,6 +14,7 @@ def fused(torch: Any) -> None:
     functional = torch.nn.functional
     functional.dropout = _dropout(torch, functional.dropout)
     functional.scaled_dot_product_attention = _attention(torch, functional.scaled_dot_product_attention)
+    torch.rand = _draw(torch, torch.rand)
     torch.autocast = torch.amp.autocast = _autocast(torch.autocast)
     torch.backends.mha.set_fastpath_enabled(False)  # inference's: it has no backward pass
 
@@ -29,6 +30,45 @@ def _autocast(plain: Any) -> Any:
             )
 
     return Autocast
+
+
+def _draw(torch: Any, plain: Any) -> Any:
+    """A single number that is drawn decides whether a layer is left out; a trace leaves none out."""
+
+    def rand(*size: Any, **kwargs: Any) -> Any:
+        if list(size) in ([], [1], [[]], [()]) and "size" not in kwargs and kwargs.get("out") is None:
+            return torch.full([1] * (size == (1,)), 1 - 2**-24, device="cpu")
+        return plain(*size, **kwargs)
+
+    return rand
+
+
+def done(torch: Any, count: Any, func: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any], Any]:
+    """What an operation was given in the end, and its result."""
+    args, kwargs = _without_data(torch, count, args, kwargs)
+    out = _grouped(torch, func, args)
+    return args, kwargs, func(*args, **kwargs) if out is None else out
+
+
+def _without_data(torch: Any, count: Any, args: Any, kwargs: Any) -> Any:
+    """Constants that were built on the host, beside tensors without data, lose theirs, too."""
+    given = count.tensors([args, kwargs])
+    if not any(t.is_meta for t in given) or all(t.is_meta or not t.dim() for t in given):
+        return args, kwargs
+    move = lambda t: t.to("meta") if isinstance(t, torch.Tensor) and t.dim() else t  # noqa: E731
+    return torch.utils._pytree.tree_map(move, (args, kwargs))
+
+
+def _grouped(torch: Any, func: Any, args: Any) -> Any:
+    """The result of a grouped product, which PyTorch without a device gives in one format only; else None."""
+    if str(func) != "aten._grouped_mm.default" or args[0].shape[-1] != args[1].shape[-2]:
+        return None
+    a, b = args[:2]
+    if a.dim() == 2 and b.dim() == 2:  # the gradient of the weights, one for each group
+        shape = [args[2].numel(), a.shape[0], b.shape[1]]
+    else:
+        shape = [*([a.shape[0]] if a.dim() == b.dim() else []), a.shape[-2], b.shape[-1]]
+    return torch.empty(shape, dtype=a.dtype, device=a.device)
 
 
 def _dropout(torch: Any, plain: Any) -> Any:

@@ -17,6 +17,7 @@ if __name__ == "__main__" and sys.path and sys.path[0] == os.path.dirname(os.pat
 import importlib
 import importlib.util
 import json
+import random
 import warnings
 from pathlib import Path
 from typing import Any
@@ -107,9 +108,9 @@ def by_torch(torch: Any, net: Any, batch: int) -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
         args, kwargs = net.inputs(batch)
-        with torch.device("meta"), mode(display=False) as forward:
+        with torch.device("meta"), mode(display=False) as forward, run_as_fused(torch):
             _, roots, _ = net.results(net.module(*args, **kwargs))
-        with torch.device("meta"), mode(display=False) as backward:
+        with torch.device("meta"), mode(display=False) as backward, run_as_fused(torch):
             if roots:
                 torch.autograd.backward(roots, [torch.ones_like(t) for t in roots])
         for phase, one in (("forward", forward), ("backward", backward)):
@@ -124,10 +125,17 @@ def by_torch(torch: Any, net: Any, batch: int) -> dict[str, Any]:
     return found
 
 
+def run_as_fused(torch: Any) -> Any:
+    """A context in which operations run as they do where they are watched."""
+    fused, count = load("trace_fused"), load("trace_count")
+    return load("trace_watch").mode(torch, lambda *call: fused.done(torch, count, *call)[2])
+
+
 def watched(torch: Any, net: Any, batch: int) -> dict[str, Any]:
     """One forward and backward pass."""
     count, module = load("trace_count"), net.module
-    watch = load("trace_watch").Watch(torch, count, module)
+    watch = load("trace_watch").Watch(torch, count, load("trace_fused"), module)
+    random.seed(0)  # what a module draws in Python, it draws alike at every batch
     args, kwargs = net.inputs(batch)
     given = count.tensors([args, kwargs])
     try:

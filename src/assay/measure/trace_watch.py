@@ -18,8 +18,8 @@ class Watch:
     `ops` holds ((phase, name, kind, dtype, causal), (flop, moved bytes, m, n, k, groups)) in order of execution.
     """
 
-    def __init__(self, torch: Any, count: Any, module: Any) -> None:
-        self.torch, self.count = torch, count
+    def __init__(self, torch: Any, count: Any, fused: Any, module: Any) -> None:
+        self.torch, self.count, self.fused = torch, count, fused
         self.ops: list[tuple[tuple[Any, ...], tuple[float, ...]]] = []
         self.kept: dict[Any, float] = {}
         self.kept_alive: list[Any] = []  # a storage that is freed would lend its name to the next
@@ -48,7 +48,7 @@ class Watch:
         ]
         saved = self.torch.autograd.graph.saved_tensors_hooks(self._keep, lambda tensor: tensor)
         try:
-            with saved, _mode(self.torch, self._seen):
+            with saved, mode(self.torch, self._seen):
                 yield
         finally:
             for hook in hooks:
@@ -83,19 +83,10 @@ class Watch:
         if self.paused:
             return func(*args, **kwargs)
         self.doing = func._schema.name
-        args, kwargs = self._without_data(args, kwargs)
-        out = func(*args, **kwargs)
+        args, kwargs, out = self.fused.done(self.torch, self.count, func, args, kwargs)
         self._note(func, args, kwargs, out)
         self.doing = ""
         return out
-
-    def _without_data(self, args: Any, kwargs: Any) -> Any:
-        """Constants that were built on the host beside tensors without data: they lose theirs, too."""
-        given = self.count.tensors([args, kwargs])
-        if not any(t.is_meta for t in given) or all(t.is_meta or not t.dim() for t in given):
-            return args, kwargs
-        move = lambda t: t.to("meta") if isinstance(t, self.torch.Tensor) and t.dim() else t  # noqa: E731
-        return self.torch.utils._pytree.tree_map(move, (args, kwargs))
 
     def _note(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> None:
         told = self.count.bound(func, args, kwargs)
@@ -156,7 +147,7 @@ def _named(place: str, name: str) -> str:
     return f"{parts} {name}" if parts else name
 
 
-def _mode(torch: Any, seen: Callable[[Any, Any, Any], Any]) -> Any:
+def mode(torch: Any, seen: Callable[[Any, Any, Any], Any]) -> Any:
     """A context in which every operation goes through `seen`."""
 
     class Mode(torch.utils._python_dispatch.TorchDispatchMode):  # type: ignore[misc]

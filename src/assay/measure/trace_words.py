@@ -72,6 +72,8 @@ def building(error: BaseException, factory: str, ours: Path, returns: str) -> Re
     what = f"{factory} raises {said}"
     if isinstance(error, TypeError) and "argument" in str(error) and not place:
         hint = f"name another function, or write one: {returns}"
+    elif isinstance(error, ModuleNotFoundError):
+        hint = f"install {error.name} in that interpreter, or name another with --python"
     elif isinstance(error, OSError):
         hint = "a trace needs neither weights nor data: build the module from its sizes alone"
     elif _says(error, _DEVICE):
@@ -119,11 +121,13 @@ def data_needed(error: BaseException) -> bool:
 
 
 def signature(module: Any) -> str:
-    """What a module's forward pass takes, as it is written."""
+    """What a module's forward pass takes, without the types."""
     try:
-        return ", ".join(str(p) for p in inspect.signature(module.forward).parameters.values())
+        parameters = inspect.signature(module.forward).parameters.values()
     except (TypeError, ValueError):
         return "…"
+    text = ", ".join(str(p.replace(annotation=p.empty)) for p in parameters)
+    return text if len(text) <= _LONGEST else text[:_LONGEST].rpartition(",")[0] + ", …"
 
 
 def _says(error: BaseException, words: tuple[str, ...]) -> bool:
