@@ -16,6 +16,19 @@ def encoder():
     return nn.TransformerEncoder(layer, 3)
 
 
+class Translator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.both = nn.Transformer(64, 4, 2, 2, 128, batch_first=True)
+
+    def forward(self, source, target):
+        mask = nn.Transformer.generate_square_subsequent_mask(target.shape[1])
+        return self.both(source, target, tgt_mask=mask)
+
+
+translator = Translator
+
+
 class Block(nn.Module):
     def __init__(self, width, heads):
         super().__init__()

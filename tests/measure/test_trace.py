@@ -32,6 +32,7 @@ def traced(factory, inputs, batch=None, suffix=".toml"):
 
 FINE = {
     "encoder": "src=float32[4,10,64]",
+    "translator": "source=float32[4,10,64],target=float32[4,12,64]",
     "gpt": "ids=int64[4,16],labels=int64[4,16]",
     "resnet50": "x=float32[2,3,224,224]",
     "dlrm": "nets:clicks",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -153,4 +154,4 @@ def _close(found: Traced) -> None:
     for text in found.shape.flagged:
         say(f"Flagged: {text}.")
     say(f"Written: {found.path}")
-    say(f"Next: assay predict --model {found.path} --on hgx-h100")
+    say("Next: " + shlex.join(["assay", "predict", "--model", str(found.path), "--on", "hgx-h100"]))

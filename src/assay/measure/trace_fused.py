@@ -16,6 +16,8 @@ def fused(torch: Any) -> None:
     functional.scaled_dot_product_attention = _attention(torch, functional.scaled_dot_product_attention)
     torch.rand = _draw(torch, torch.rand)
     torch.autocast = torch.amp.autocast = _autocast(torch.autocast)
+    # PyTorch's own decoder looks into a mask to see whether it is causal; one that says nothing is taken as it is.
+    torch.nn.modules.transformer._detect_is_causal_mask = lambda mask, is_causal=None, size=None: is_causal is True
     torch.backends.mha.set_fastpath_enabled(False)  # inference's: it has no backward pass
 
 
