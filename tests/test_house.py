@@ -94,6 +94,8 @@ PURE = {
     "Snapshot.counted": "each in the unit of its counter's name",
     "Field": "in the unit of its metric: scale, lowest, highest, most",
     "Imported.scale": "our units in one of theirs",
+    "Line": "in the unit of the field that holds it: fixed, and per_sample of that for each sample",
+    "Work": "counts: flop, bytes moved, the sides of a product and how many stand side by side",
     "Result.sensitivity": "d ln / d ln",
     "Constants.matmul": "share of peak",
     "Constants.matmul_half_k": "a depth, in elements",
@@ -351,6 +353,7 @@ PAGES = [
     "README.md",
     "docs/measuring.md",
     "docs/measured.md",
+    "docs/tracing.md",
     "docs/design.md",
     *(f"docs/decisions/{p.name}" for p in (ROOT / "docs" / "decisions").glob("*.md")),
 ]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-from assay.model import Attention, Block, ConvShape, DlrmShape, FeedForward, Shape, TransformerShape
+from assay.model import Attention, Block, ConvShape, DlrmShape, FeedForward, Shape, TracedShape, TransformerShape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +32,8 @@ def parameters(shape: Shape) -> int:
         return _convolutions(shape)
     if isinstance(shape, DlrmShape):
         return _recommender(shape)
+    if isinstance(shape, TracedShape):  # counted where it was traced
+        return shape.parameters
     return _transformer(shape, active=False)
 
 

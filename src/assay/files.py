@@ -165,6 +165,47 @@ def _value(tokens: list[_Token], i: int, path: str, found: dict[str, int]) -> in
     return i + 1
 
 
+def toml_text(raw: Raw) -> str:
+    r"""Tables as TOML that `read_toml` reads back: a table of the second level and below on a line of its own.
+
+    >>> print(toml_text({"a": 1, "b": {"c": "x", "d": [{"e": 2.5}, {"e": True}]}}), end="")
+    a = 1
+    <BLANKLINE>
+    [b]
+    c = "x"
+    d = [
+      { e = 2.5 },
+      { e = true },
+    ]
+    """
+    plain = {key: value for key, value in raw.items() if not isinstance(value, Mapping)}
+    lines = [f"{_toml_key(key)} = {_toml(value)}" for key, value in plain.items()]
+    for key, table in raw.items():
+        if isinstance(table, Mapping):
+            lines += ["", f"[{_toml_key(key)}]", *(f"{_toml_key(k)} = {_toml_rows(v)}" for k, v in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _toml_rows(value: object) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return "[\n" + "".join(f"  {_toml(row)},\n" for row in value) + "]"
+    return _toml(value)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_toml_key(k)} = {_toml(v)}" for k, v in value.items()) + " }" if value else "{}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=True)  # of numbers, true, false and text TOML writes the same
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all: one that was there stays as it was until the new one is complete."""
     if path.exists() and not path.is_file():  # a folder, or a device, which a file would take the place of

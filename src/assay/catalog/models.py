@@ -13,14 +13,14 @@ from typing import Final
 from assay.catalog.hf_keys import Keys
 from assay.catalog.huggingface import from_config, read_config
 from assay.catalog.shelf import Folders, Stamp, stamp, user_folders
-from assay.codec import Fact, Raw, Source, decode, read_toml
+from assay.codec import Fact, Raw, Source, decode, read_json, read_toml
 from assay.errors import InputError, did_you_mean
-from assay.model import ConvShape, DlrmShape, Model, TransformerShape
+from assay.model import ConvShape, DlrmShape, Model, TracedShape, TransformerShape
 
 _BUILT_IN: Final = Path(__file__).parents[1] / "data" / "models"
 _KNOWN: Final = ("schema", "kind", "name", "aliases", "family", "published_params", "sourced_by", "source", "config",
                  "shape")  # fmt: skip
-_FAMILIES: Final = ("transformer", "convnet", "dlrm")
+_FAMILIES: Final = ("transformer", "convnet", "dlrm", "traced")
 
 # What people add to a model's name when they tune it or store it otherwise: its shape stays.
 _TUNED: Final = re.compile(
@@ -36,16 +36,21 @@ def models(folders: Folders = ()) -> Mapping[str, Model]:
 
 
 def model(name_or_path: str | Path, folders: Folders = ()) -> Model:
-    """One model: by its name as people write it, or from a config.json, a folder with one, or a catalog file.
+    """One model: by its name as people write it, or from a config.json, a folder with one, or a model file.
 
     Raises InputError with near misses for a name that is not known.
     """
     path = Path(name_or_path)
-    if path.suffix == ".toml":
+    if path.suffix == ".toml" or (path.suffix == ".json" and is_model_file(path)):
         return _read(path)
     if path.suffix == ".json" or os.path.exists(path / "config.json"):  # noqa: PTH110 — no error on names too long
         return read_config(path)
     return _read(_find(str(name_or_path), _files(folders)))
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether a JSON file holds a model as our own files do, rather than a config.json."""
+    return read_json(path).get("kind") == "model"
 
 
 def facts(name: str, folders: Folders = ()) -> dict[str, Fact]:
@@ -116,7 +121,7 @@ def _names(path: Path) -> list[str]:
 
 @lru_cache(maxsize=1024)
 def _tables(path: Path, _stamp: Stamp) -> Raw:
-    return read_toml(path)
+    return read_json(path) if path.suffix == ".json" else read_toml(path)
 
 
 def _read(path: Path) -> Model:
@@ -174,4 +179,6 @@ def _shaped(keys: Keys, family: str, shape: Raw) -> Model:
         return Model(name=name, family="convnet", shape=decode(shape, ConvShape, where), kind="convnet")
     if family == "dlrm":
         return Model(name=name, family="dlrm", shape=decode(shape, DlrmShape, where), kind="dlrm")
+    if family == "traced":
+        return Model(name=name, family="traced", shape=decode(shape, TracedShape, where), kind="traced")
     return Model(name=name, family="transformer", shape=decode(shape, TransformerShape, where))
