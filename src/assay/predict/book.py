@@ -79,13 +79,14 @@ def book(layers: Sequence[Layer], ends: Layer, layout: Layout) -> Book:
             active = np.asarray(op.flop) + op.bytes + op.message_bytes > 0
             launches[i, :, phase, int(op.core)] += op.launches * op.repeats * active * _kernels(op, layout)
             waits[i, :, phase] += op.waits
+    every = (*layers, ends)
     return Book(
         work=_work([op for op, _ in works], layout, rows), work_cell=_flat([c for _, c in works]),
         messages=_messages([op for op, _ in messages], layout, rows), message_cell=_flat([c for _, c in messages]),
         message_term=np.repeat([MESSAGES.index(op.over) for op, _ in messages], rows).astype(np.intp),
-        launches=launches.reshape(-1, 2, 2), waits=waits.reshape(-1, 2), count=np.repeat([layer.count for layer in (*layers, ends)], rows),
-
-        row=np.tile(np.arange(rows), len(layers) + 1), end=np.repeat([0.0] * len(layers) + [1.0], rows),
+        launches=launches.reshape(-1, 2, 2), waits=waits.reshape(-1, 2),
+        count=np.repeat([layer.count for layer in every], rows), row=np.tile(np.arange(rows), len(every)),
+        end=np.repeat([0.0] * len(layers) + [1.0], rows),
         gathers=np.broadcast_to(np.asarray(layout.sequence_parallel) * layout.flash_attention, rows).astype(float),
     )  # fmt: skip
 

@@ -32,7 +32,7 @@ class Op:
     message_bytes: Number = 0.0  # collectives: size of the whole buffer
     over: Group = "tensor"  # collectives: the devices that take part
     launches: float = 1.0  # kernels this stands for
-    repeats: float = 1.0  # equal operations in a row
+    repeats: Number = 1.0  # equal operations in a row
     narrow: bool = False  # runs at the job's precision where that is 8 or 4 bits; others stay at 16
     core: bool = False  # of the attention core: what selective recomputation does twice
     waits: float = 0.0  # times that the host and the device wait for each other: routing that depends on data
