@@ -56,6 +56,8 @@ class Calibration:
     constants: Mapping[str, float]  # name in Constants -> value; what is absent keeps the broader class's value
     residual_ln: float  # 90 % half-width of ln(measured/predicted) on data not used for the fit
     regimes: Mapping[str, float] = field(default_factory=dict)  # the same for one kind of job: dense, moe, convnet …
+    # How a kind of job moves the constants of dense layers: offsets of shares' logits and of other logarithms.
+    moved: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     rows: int = 0  # measured results it was fitted on
     sources: tuple[str, ...] = ()
     at_bound: tuple[str, ...] = ()  # constants that ended at their limit: a model term is missing

@@ -26,6 +26,7 @@ from assay.result import Evidence
 # Rows whose figure is not a steady speed of the system named, or of software that its source calls unfinished.
 _UNFIT = ("FINETUNE", "END_TO_END", "PRELIMINARY", "INCONSISTENT")
 _PER_SOURCE = 300  # rows of one source and accelerator that take part: more say nothing new
+_NOTHING = 0.01  # an offset that is not worth a line
 _FEWEST = 8  # held-out residuals that a spread of their own can rest on
 
 
@@ -36,7 +37,6 @@ class Learnt:
     row: PublishedRow
     laid: trial.Row
     label: Label
-    regime: str
     ln_speed: float  # of steps a second
     assumed: tuple[str, ...]
 
@@ -90,10 +90,13 @@ def learnt(row: PublishedRow, known: Shelves) -> Learnt | None:
     except InputError:
         return None
     chip, unit = machine.accelerator, STEADY[row.metric_name](case, plan, 1.0)
-    label = Label(architecture=chip.architecture, vendor=chip.vendor, device=chip.name, source=row.source)
+    label = Label(
+        architecture=chip.architecture, vendor=chip.vendor, device=chip.name, regime=regime_of(case.job),
+        source=row.source,
+    )  # fmt: skip
     steps = row.metric_value / unit if row.metric_name != "iteration_s" else 1.0 / row.metric_value
     return Learnt(
-        row=row, laid=laid, label=label, regime=regime_of(case.job), ln_speed=math.log(steps),
+        row=row, laid=laid, label=label, ln_speed=math.log(steps),
         assumed=(*case.assumed, *filled),
     )  # fmt: skip
 
@@ -173,7 +176,7 @@ def _calibrations(architecture: str, taught: Sequence[Learnt], whole: Fit, unsee
     labels = [one.label for one in taught]
     base = _calibration(architecture, f"{architecture}-published", CLASS, {"class": architecture}, taught, whole)
     base = _spread(base, taught, unseen.device, "C")
-    found = [_with_edges(base, whole.at_edge)]
+    found = [replace(base, moved=_kinds(architecture, whole), at_bound=_edges(whole))]
     for maker in sorted({label.groups["maker"] for label in labels}):
         name = maker.lower().replace(" ", "-") + "-published"
         mine = [one for one in taught if one.label.groups["maker"] == maker]
@@ -181,7 +184,8 @@ def _calibrations(architecture: str, taught: Sequence[Learnt], whole: Fit, unsee
         found.append(_spread(_calibration(maker, name, MAKER, groups, mine, whole), taught, unseen.device, "C"))
     for device in sorted({label.device for label in labels}):
         mine = [one for one in taught if one.label.device == device]
-        made = _calibration(device, f"{device}-published", DEVICE, mine[0].label.groups, mine, whole)
+        groups = {"class": architecture, "maker": mine[0].label.groups["maker"], "device": device}
+        made = _calibration(device, f"{device}-published", DEVICE, groups, mine, whole)
         found.append(_spread(made, taught, unseen.source, "B", device))
     return found
 
@@ -206,8 +210,8 @@ def _spread(
     everyone = np.ones(len(taught), dtype=bool)
     own = np.array([one.label.device == device for one in taught]) if device else everyone
     regimes = {}
-    for regime in sorted({one.regime for one in taught}):
-        alike = np.array([one.regime == regime for one in taught])
+    for regime in sorted({one.label.regime for one in taught}):
+        alike = np.array([one.label.regime == regime for one in taught])
         chosen = own & alike if _enough(taught, own & alike) else alike
         if chosen.sum() >= _FEWEST:
             regimes[regime] = round(max(0.05, spread_ln(unseen[chosen])), 4)
@@ -222,5 +226,14 @@ def _enough(taught: Sequence[Learnt], chosen: Array) -> bool:
     return int(chosen.sum()) >= _FEWEST and len(sources) > 1
 
 
-def _with_edges(made: Calibration, at_edge: Sequence[str]) -> Calibration:
-    return replace(made, at_bound=tuple(edge.partition(": ")[2] for edge in at_edge))
+def _kinds(architecture: str, whole: Fit) -> Mapping[str, Mapping[str, float]]:
+    """How each kind of job moves the constants, where results said so."""
+    found: dict[str, dict[str, float]] = {}
+    for (level, group, name), offset in whole.offsets.items():
+        if level == "kind" and abs(offset) > _NOTHING:
+            found.setdefault(group.removeprefix(f"{architecture} "), {})[name] = offset
+    return found
+
+
+def _edges(whole: Fit) -> tuple[str, ...]:
+    return tuple(edge.partition(": ")[2] for edge in whole.at_edge)

@@ -104,7 +104,8 @@ def explore(
     that does the job fastest, which is all of it unless the batch does not divide.
     """
     tried = [
-        (part, _search(job, part, known.constants, options=options, top=top)) for part in usable(job, machine, options)
+        (part, _search(job, part, known.constants_for(job), options=options, top=top))
+        for part in usable(job, machine, options)
     ]
 
     def time_s(one: tuple[System, Found]) -> float:
@@ -115,7 +116,7 @@ def explore(
 
 
 def _step_s(job: Workload, machine: System, plan: Plan, known: Calibrated) -> float:
-    return float(price(job, machine, plan, known.constants).step_s[0])
+    return float(price(job, machine, plan, known.constants_for(job)).step_s[0])
 
 
 def predict(

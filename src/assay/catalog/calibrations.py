@@ -52,6 +52,11 @@ def calibration(path: Path) -> Calibration:
         if not least <= found.constants[name] <= most:
             what = f"constants: {name} = {found.constants[name]} cannot be"
             raise InputError(what, where=str(path), hint=f"write a number from {least:g} to {most:g}")
+    for kind, offsets in found.moved.items():
+        for name, offset in offsets.items():
+            if name not in CONSTANTS or not abs(offset) <= _WIDEST_LN:
+                what = f"moved.{kind}: {name} = {offset} cannot be"
+                raise InputError(what, where=str(path), hint=did_you_mean(name, CONSTANTS))
     for name, half in {"residual_ln": found.residual_ln, **found.regimes}.items():
         if not 0 < half <= _WIDEST_LN:
             hint = f"write a number above 0, {_WIDEST_LN:g} at most; 0.7 is half to double"
@@ -67,6 +72,8 @@ def write(found: Calibration, path: Path) -> None:
     lines += [f"{name} = {value:.4g}" for name, value in found.constants.items()]
     if found.regimes:
         lines += ["", "[regimes]", *(f"{name} = {half:.4g}" for name, half in found.regimes.items())]
+    for kind, offsets in found.moved.items():
+        lines += ["", f"[moved.{kind}]", *(f"{name} = {offset:.3g}" for name, offset in offsets.items())]
     write_text(path, "\n".join(lines) + "\n")
 
 

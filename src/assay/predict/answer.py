@@ -48,7 +48,7 @@ def answer(
     notes: tuple[str, ...] = (), widen: float = 1.0,
 ) -> Result:  # fmt: skip
     """The result of one plan: every figure with its 90 % interval, and the terms that add up to it."""
-    priced = estimate.price(job, system, plan, calibrated.constants)
+    priced = estimate.price(job, system, plan, calibrated.constants_for(job))
     instead = _instead(job, system)
     notes, widen = (*notes, *instead), widen * (_OTHER_PRECISION if instead else 1.0)
     step = float(priced.step_s[0])
@@ -61,7 +61,7 @@ def answer(
         values=_values(job, system, plan, step, sum(memory.values()), power, calibrated, tariff, widen),
         parts=tuple(sorted(parts, key=lambda p: -p.time_s)),
         memory=tuple(MemoryPart(name=n, size_bytes=b) for n, b in memory.items() if b > 0),
-        roofline=layers.points(job, plan, system, calibrated.constants),
+        roofline=layers.points(job, plan, system, calibrated.constants_for(job)),
         sensitivity=sensitivity(job, system, plan, calibrated, step), bound=bound_by(parts, step),
         evidence=calibrated.evidence, sources=(*calibrated.sources, *cost.offers_used(system)), notes=notes,
     )  # fmt: skip
@@ -91,7 +91,7 @@ def sensitivity(job: Workload, system: System, plan: Plan, calibrated: Calibrate
     """D ln(step time) / d ln(lever): -0.6 means that 10 % more of it makes the step about 6 % shorter."""
     out = {}
     for name, machine in _levers(system).items():
-        faster = float(estimate.price(job, machine, plan, calibrated.constants).step_s[0])
+        faster = float(estimate.price(job, machine, plan, calibrated.constants_for(job)).step_s[0])
         out[name] = math.log(faster / step_s) / math.log(1.0 + _STEP)
     return out
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, replace
 
 from assay.calibration import Calibration, Constants
 from assay.hardware import Accelerator
+from assay.predict.fit import moved
+from assay.predict.regime import regime_of
 from assay.result import Evidence, Value
+from assay.workload import Workload
 
 # 90 % half-width of ln(measured/predicted) with no measurement of the class at all: half to double.
 _DATASHEET_LN = 0.7
@@ -27,7 +30,13 @@ class Calibrated:
     evidence: Evidence = "D"
     residual_ln: float = _DATASHEET_LN
     regimes: Mapping[str, float] = field(default_factory=dict)
+    moved: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+
+    def constants_for(self, job: Workload) -> Constants:
+        """The constants of a job's kind: convolutions, look-ups and experts run in other software than dense layers."""
+        offsets = self.moved.get(regime_of(job))
+        return moved(self.constants, offsets) if offsets else self.constants
 
     def half_ln(self, regime: str) -> float:
         """90 % half-width for one kind of job: its own where results of its kind were held out, else that of all."""
@@ -48,15 +57,17 @@ def calibrate_for(chip: Accelerator, calibrations: Iterable[Calibration]) -> Cal
     """Constants from the broadest to the nearest: all → architecture class → its maker's → this one → measured here."""
     constants, evidence, residual, sources = Constants(), "D", _DATASHEET_LN, tuple[str, ...]()
     regimes: dict[str, float] = {}
+    kinds: dict[str, Mapping[str, float]] = {}
     for found in _in_order(chip, calibrations):
         constants = replace(constants, **found.constants)
         evidence, residual = found.evidence, found.residual_ln
         regimes |= found.regimes
+        kinds |= found.moved
         if not found.regimes:  # a narrower calibration that knows no kinds speaks for all of them
             regimes.clear()
         sources = (*sources, found.name)
     return Calibrated(
-        constants=constants, evidence=evidence, residual_ln=residual, regimes=regimes, sources=sources,  # type: ignore[arg-type]
+        constants=constants, evidence=evidence, residual_ln=residual, regimes=regimes, moved=kinds, sources=sources,  # type: ignore[arg-type]
     )  # fmt: skip
 
 

@@ -36,19 +36,19 @@ def metric_of(row: PublishedRow, case: Case, plan: Plan, calibrated: Calibrated)
         return MEMORY_METRICS[row.metric_name](case, plan, calibrated)
     if row.metric_name in _LAYER_METRICS:
         return _layer_ms(row.metric_name, case, plan, calibrated)
-    terms = estimate.terms_of(case.job, case.system, plan, calibrated.constants)
+    terms = estimate.terms_of(case.job, case.system, plan, calibrated.constants_for(case.job))
     step = sum(float(np.ravel(seconds)[0]) for seconds in terms.values())
     return float(STEADY[row.metric_name](case, plan, step))
 
 
 def _layer_ms(name: str, case: Case, plan: Plan, calibrated: Calibrated) -> float:
     """One layer, forward or backward with what it recomputes, in ms."""
-    forward, backward = estimate.layer_step_s(case.job, case.system, plan, calibrated.constants)
+    forward, backward = estimate.layer_step_s(case.job, case.system, plan, calibrated.constants_for(case.job))
     return 1e3 * (forward if name == "layer_fwd_ms" else backward)
 
 
 def _memory(case: Case, plan: Plan, calibrated: Calibrated) -> Mapping[str, float]:
-    parts = estimate.memory_of(case.job, plan, calibrated.constants)
+    parts = estimate.memory_of(case.job, plan, calibrated.constants_for(case.job))
     return {name: float(np.asarray(value).ravel()[0]) for name, value in parts.items()}
 
 

@@ -79,16 +79,16 @@ def fit(of: Observations, levels: Sequence[Level], rounds: int = 25, guess: Fit 
     weight = _weights(of.sources)
     constants = list(dict.fromkeys(n for _, _, n in names))
 
-    def moved(theta: Array) -> dict[str, Array]:
+    def offsets(theta: Array) -> dict[str, Array]:
         return {c: sum((theta[i] * design[i] for i, n in enumerate(names) if n[2] == c), np.zeros(len(of)))
                 for c in constants}  # fmt: skip
 
     def cost(theta: Array) -> Array:
-        off = of.ln_measured - _ln_predicted(of, moved(theta))
+        off = of.ln_measured - _ln_predicted(of, offsets(theta))
         return np.concatenate([weight * _robust(off), theta / tau])
 
     def slope(theta: Array) -> Array:
-        at = moved(theta)
+        at = offsets(theta)
         base = _ln_predicted(of, at)
         lean = weight * _robust_slope(of.ln_measured - base)
         by_constant = {c: -lean * _slope(of, at, c, base) for c in constants}
@@ -97,7 +97,7 @@ def fit(of: Observations, levels: Sequence[Level], rounds: int = 25, guess: Fit 
 
     first = np.array([guess.offsets.get(n, 0.0) if guess else 0.0 for n in names])
     found = least_squares(cost, first, slope, xtol=1e-4, ftol=1e-4, max_nfev=rounds)
-    theta, own = found.x, moved(found.x)
+    theta, own = found.x, offsets(found.x)
     spread = np.sqrt(np.diag(np.linalg.inv(found.jac.T @ found.jac)))
     return Fit(
         offsets=dict(zip(names, map(float, theta), strict=True)),
@@ -109,11 +109,17 @@ def fit(of: Observations, levels: Sequence[Level], rounds: int = 25, guess: Fit 
 
 def constants_of(start: Constants, found: Fit, groups: Mapping[str, str]) -> Constants:
     """The constants of something that belongs to these groups, by level; start holds numbers."""
-    moved: dict[str, float] = {}
+    offsets: dict[str, float] = {}
     for (level, group, name), offset in found.offsets.items():
         if groups.get(level) == group and name != SPEED:
-            moved[name] = moved.get(name, 0.0) + offset
-    return _moved(start, {name: np.asarray(offset) for name, offset in moved.items()}, plain=True)
+            offsets[name] = offsets.get(name, 0.0) + offset
+    return moved(start, offsets)
+
+
+def moved(start: Constants, offsets: Mapping[str, float]) -> Constants:
+    """Constants moved by offsets of their logits or logarithms; numbers, not columns."""
+    columns = _moved(start, {name: np.asarray(offset) for name, offset in offsets.items()})
+    return replace(columns, **{name: float(getattr(columns, name)) for name in offsets})
 
 
 def spread_ln(residuals: Array, coverage: float = 0.9) -> float:
@@ -148,8 +154,8 @@ def _ln_predicted(of: Observations, moved: Mapping[str, Array]) -> Array:
     return found if speed is None else found + speed
 
 
-def _moved(start: Constants, offsets: Mapping[str, Array], *, plain: bool = False) -> Constants:
-    """Constants moved by offsets of their logits or logarithms."""
+def _moved(start: Constants, offsets: Mapping[str, Array]) -> Constants:
+    """The same for columns of constants and of offsets."""
     changed = {}
     for name, offset in offsets.items():
         value = np.asarray(getattr(start, name), dtype=np.float64)
@@ -158,7 +164,7 @@ def _moved(start: Constants, offsets: Mapping[str, Array], *, plain: bool = Fals
             value = 1.0 / (1.0 + np.exp(-(np.log(inside / (1.0 - inside)) + offset)))
         else:
             value = value * np.exp(offset)
-        changed[name] = float(value) if plain else value
+        changed[name] = value
     return replace(start, **changed)  # type: ignore[arg-type]
 
 

@@ -20,6 +20,13 @@ CLASS: Mapping[str, float] = {
 }  # fmt: skip
 MAKER: Mapping[str, float] = {"matmul": 0.2, "memory": 0.15, "launch_s": 0.2, "attention": 0.2, "routing_s": 0.3}
 DEVICE: Mapping[str, float] = {"matmul": 0.35, "attention": 0.4, "memory": 0.15, "matmul_8bit": 0.25, "launch_s": 0.2}
+# How a kind of job (experts, convolutions, adapters, look-ups) differs from dense layers on the same class of device:
+# other kernels, other frameworks, and often no host in the way.
+KIND: Mapping[str, float] = {
+    "matmul": 0.15, "memory": 0.3, "attention": 0.3, "launch_s": 0.8, "step_overhead_s": 1.0, "overlap_data": 0.4,
+    "inner_link": 0.3, "outer_link": 0.3, "straggler": 0.4,
+}  # fmt: skip
+REFERENCE = "dense"
 # What a source's software is like on a device. It explains its rows, and says nothing of the next source.
 SOFTWARE: Mapping[str, float] = {
     SPEED: 0.08, "launch_s": 1.0, "attention": 0.4, "overlap_data": 0.4, "overlap_tensor": 0.4, "memory": 0.2,
@@ -34,20 +41,22 @@ class Label:
     architecture: str
     vendor: str
     device: str
+    regime: str
     source: str
 
     @property
     def groups(self) -> Mapping[str, str]:
         """The group it is in, by level; the source's own software is no part of what it teaches."""
         maker = f"{self.architecture} {self.vendor}"
-        return {"class": self.architecture, "maker": maker, "device": self.device}
+        kind = "" if self.regime == REFERENCE else f"{self.architecture} {self.regime}"
+        return {"class": self.architecture, "maker": maker, "device": self.device, "kind": kind}
 
 
 def levels(labels: Sequence[Label]) -> list[Level]:
     """The levels that constants of these results are shared by, the broadest first."""
     found = [
         Level(name=name, groups=[label.groups[name] for label in labels], free=free)
-        for name, free in (("class", CLASS), ("maker", MAKER), ("device", DEVICE))
+        for name, free in (("class", CLASS), ("maker", MAKER), ("device", DEVICE), ("kind", KIND))
     ]
     software = [f"{label.source} @ {label.device}" for label in labels]
     return [*found, Level(name="software", groups=software, free=SOFTWARE)]

@@ -135,7 +135,7 @@ def plan_of(case: Case, calibrated: Calibrated) -> tuple[Plan, tuple[str, ...]]:
     fixed = _stated(case)
     if fixed is not None:
         return fixed, ()
-    found = search.search(case.job, case.system, calibrated.constants, options=case.options, top=1)
+    found = search.search(case.job, case.system, calibrated.constants_for(case.job), options=case.options, top=1)
     if found.plans:
         return found.plans[0], () if case.options.micro_batch else ("plan: the fastest that fits",)
     # The row ran although our memory model says it does not fit: take the leanest of what it left open.
@@ -202,7 +202,7 @@ def _all_devices(case: Case, expert: int) -> int:
 def _leanest(case: Case, calibrated: Calibrated) -> Plan:
     best: tuple[float, Plan] | None = None
     for block in search.blocks(case.job, case.system, case.options):
-        peak = sum(estimate.memory_of(case.job, block, calibrated.constants).values(), np.zeros(()))
+        peak = sum(estimate.memory_of(case.job, block, calibrated.constants_for(case.job)).values(), np.zeros(()))
         i = int(np.argmin(peak))
         if best is None or peak[i] < best[0]:
             best = float(peak[i]), search.row(block, i)
