@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from assay.errors import InputError
-from assay.model import ConvShape, DlrmShape, Model, TransformerShape
-from assay.predict.families import convnet, recommender, transformer
+from assay.model import ConvShape, DiffusionShape, DlrmShape, Model, RecurrentShape, TransformerShape
+from assay.predict.families import convnet, diffusion, recommender, recurrent, transformer
 from assay.predict.ops import Layer, Layout, Limits, Sizes
 from assay.workload import Workload
 
@@ -33,7 +33,10 @@ class Family(Protocol):
         """Numbers that one sample takes from one pipeline stage to the next."""
 
 
-_FAMILIES: dict[type, Any] = {TransformerShape: transformer, ConvShape: convnet, DlrmShape: recommender}
+_FAMILIES: dict[type, Any] = {
+    TransformerShape: transformer, ConvShape: convnet, DlrmShape: recommender, DiffusionShape: diffusion,
+    RecurrentShape: recurrent,
+}  # fmt: skip
 
 
 def family(model: Model) -> Family:

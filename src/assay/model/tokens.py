@@ -1,9 +1,11 @@
-"""Models as data: the shape a family needs to write down its operations, and nothing about hardware."""
+"""Transformers as data: how tokens look at each other, what treats each alone, and the blocks made of both."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Literal
+
+from assay.model.sizes import above_zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class Attention:
     state_bytes: float | None = None  # linear: recurrent state per sequence, of one layer
 
     def __post_init__(self) -> None:
-        _above_zero(self, "heads", "kv_heads", "head_dim", "value_dim", "window", "q_rank", "kv_rank", "rope_dim",
+        above_zero(self, "heads", "kv_heads", "head_dim", "value_dim", "window", "q_rank", "kv_rank", "rope_dim",
                     "index_dim")  # fmt: skip
         if self.kind in ("sliding", "chunked") and self.window is None:
             raise ValueError(f"window: {self.kind} attention needs one")
@@ -55,7 +57,7 @@ class FeedForward:
     router_bias: bool = False
 
     def __post_init__(self) -> None:
-        _above_zero(self, "hidden")
+        above_zero(self, "hidden")
         if not 0 <= self.experts_per_token <= self.experts:
             raise ValueError(f"experts_per_token: {self.experts_per_token} of {self.experts} experts cannot be")
 
@@ -72,7 +74,7 @@ class Block:
     parallel: bool = False  # attention and MLP side by side (gpt_neox, falcon, phi): one all-reduce less
 
     def __post_init__(self) -> None:
-        _above_zero(self, "count")
+        above_zero(self, "count")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,95 +98,9 @@ class TransformerShape:
     max_seq_len: int | None = None
 
     def __post_init__(self) -> None:
-        _above_zero(self, "hidden", "vocab")
+        above_zero(self, "hidden", "vocab")
 
     @property
     def layers(self) -> int:
         """Number of layers, the encoder's included."""
         return sum(block.count for block in (*self.encoder, *self.blocks))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConvLayer:
-    """`count` equal convolutions: channels in and out, kernel and output edges in pixels, in 2 dimensions or 3."""
-
-    count: int
-    channels_in: int
-    channels_out: int
-    kernel: int
-    out_px: int
-    groups: int = 1
-    dims: int = 2  # of the picture; 3 for volumes
-    out_positions: int | None = None  # where they are not out_px to the power of dims: pictures that are not square
-    trained: bool = True  # False: frozen, only the gradient of its input is computed
-
-    def __post_init__(self) -> None:
-        _above_zero(self, "count", "channels_in", "channels_out", "kernel", "out_px", "groups", "dims", "out_positions")
-        if self.channels_in % self.groups or self.channels_out % self.groups:
-            raise ValueError(
-                f"groups: {self.groups} does not divide {self.channels_in} and {self.channels_out} channels"
-            )
-
-    @property
-    def positions(self) -> int:
-        """Places of the output."""
-        return self.out_positions or self.out_px**self.dims
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConvShape:
-    """A convolutional network as the list of its convolutions (ResNet, EfficientNet)."""
-
-    image_px: int
-    layers: tuple[ConvLayer, ...]
-    classes: int
-    features: int  # width before the classifier
-    norm_params: int = 0  # weights and biases of batch norms, and biases of convolutions that have one
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DlrmShape:
-    """A recommender: embedding tables, a bottom and a top MLP, and pairwise interaction (DLRM)."""
-
-    tables_rows: tuple[int, ...]
-    embedding_dim: int
-    dense_features: int
-    bottom_mlp: tuple[int, ...]
-    top_mlp: tuple[int, ...]
-    lookups_per_table: tuple[int, ...] = ()
-    cross_layers: int = 0  # DCNv2: low-rank cross layers in place of the dot products
-    cross_rank: int = 0
-
-    def __post_init__(self) -> None:
-        _above_zero(self, "embedding_dim", "dense_features")
-        if not self.bottom_mlp or not self.top_mlp:
-            raise ValueError("bottom_mlp: a DLRM has a bottom and a top MLP; write their widths")
-        if self.lookups_per_table and len(self.lookups_per_table) != len(self.tables_rows):
-            raise ValueError(f"lookups_per_table: {len(self.tables_rows)} numbers wanted, one a table")
-
-
-Shape: TypeAlias = TransformerShape | ConvShape | DlrmShape
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
-    """A model by name: its family and that family's shape."""
-
-    name: str
-    family: Literal["transformer", "convnet", "dlrm"]
-    shape: Shape
-    kind: str = "dense"  # dense | moe | encoder | encoder-decoder | vit | hybrid …, for people
-    aliases: tuple[str, ...] = ()
-    source: str = ""
-    confidence: Literal["high", "medium", "low"] = "high"  # low: read by structure from an unknown config
-    unread: tuple[str, ...] = field(default=())  # config keys that were not understood
-    published_params: int | None = None  # what its maker says, to check our count against
-    stored_as: str = ""  # the number format its weights are published in: bf16, fp8, mxfp4 … "" = not said
-
-
-def _above_zero(noun: object, *names: str) -> None:
-    """Refuse a size below 1 before a formula divides by it or multiplies with it."""
-    for name in names:
-        value = getattr(noun, name)
-        if value is not None and value < 1:
-            raise ValueError(f"{name}: {value} cannot be; write 1 or more")
