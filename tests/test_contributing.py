@@ -98,7 +98,7 @@ def test_the_log_format_reads_its_line() -> None:
 def test_the_family_counts_what_a_convolution_does() -> None:
     conv = ConvLayer(count=2, channels_in=64, channels_out=128, kernel=3, out_px=56)
     shape = ConvShape(image_px=224, layers=(conv,), classes=1000, features=128)
-    ops = module("src/assay/predict/families/convnet.py")["layer_ops"](shape, "bf16", 4)
+    ops = module("src/assay/predict/families/example.py")["layer_ops"](shape, "bf16", 4)
     forward = sum(op.flop for op in ops if op.phase == "forward")
     assert forward == 2 * 4 * 2 * 56**2 * 128 * 64 * 3**2  # layers × images × 2·(output pixels)·N·K
     assert sum(op.flop for op in ops) == 3 * forward  # a gradient for the input, one for the weights

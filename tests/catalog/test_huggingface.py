@@ -94,7 +94,7 @@ def test_a_config_gives_exactly_the_published_parameters(name):
 
 
 def switched() -> list[tuple[int, dict[str, object]]]:
-    """Four-layer configs with random switches, and what transformers 5.23.0 builds of each on the meta device."""
+    """Four-layer configs with random switches, and what transformers 5.23 or 5.24 builds of each on the meta device."""
     lines = (CONFIGS.parent / "code_counts.jsonl").read_text(encoding="utf-8").splitlines()
     return [(row["parameters"], row["config"]) for row in map(json.loads, lines)]
 

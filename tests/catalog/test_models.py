@@ -44,6 +44,12 @@ COUNTED = {
     "mpt-1b": 1_315_407_872,  # llm-foundry prints 1.3 B
     "internlm-7b": 7_321_948_160,  # InternEvo prints 7.32 B
     "internlm-20b": 20_088_714_240,  # card: 20 B
+    # Written by hand in tests/predict/torch_models, PyTorch 2.13.0 on the meta device.
+    "rnn-t": 49_006_080,
+    "unet-3d": 31_190_243,
+    "ssd-retinanet-resnext50": 37_060_652,
+    "dit-b-2": 130_512_416,
+    "dit-s-2": 32_963_360,
 }
 
 
@@ -70,7 +76,18 @@ def test_the_catalog_spans_a_hundred_million_to_a_trillion_parameters():
 
 def test_every_kind_of_model_is_there():
     kinds = Counter(m.kind for m in CATALOG.values())
-    assert {"dense", "moe", "hybrid", "encoder", "encoder-decoder", "vit", "convnet", "dlrm"} <= set(kinds)
+    assert {
+        "dense",
+        "moe",
+        "hybrid",
+        "encoder",
+        "encoder-decoder",
+        "vit",
+        "convnet",
+        "dlrm",
+        "diffusion",
+        "rnn",
+    } <= set(kinds)
 
 
 def test_every_model_is_understood_whole_and_says_where_it_comes_from():
@@ -149,6 +166,20 @@ def test_a_recommender_is_as_large_as_mlperf_says_its_tables_are(name, gib):
         ("ResNet-50 v1.5 (MLPerf)", "resnet-50"),
         ("DLRM-DCNv2 (MLPerf)", "dlrm-dcnv2"),
         ("gptj-99", "gpt-j-6b"),
+        ("3D U-Net (MLPerf)", "unet-3d"),
+        ("Mask R-CNN (MLPerf)", "mask-r-cnn-r50-fpn"),
+        ("RetinaNet-ResNeXt50 SSD (MLPerf)", "ssd-retinanet-resnext50"),
+        ("RNN-T (MLPerf)", "rnn-t"),
+        ("DLRM (MLPerf)", "dlrm-mlperf"),
+        ("Stable Diffusion v2 (MLPerf)", "stable-diffusion-v2"),
+        ("MLPerf Stable Diffusion v2", "stable-diffusion-v2"),
+        ("ResNeXt-101 32x4d", "resnext-101-32x4d"),
+        ("ResNeXt101", "resnext-101-32x4d"),
+        ("EfficientNet-B4 G16", "efficientnet-b4-g16"),
+        ("vit-base-patch16-224-in21k", "vit-b-16"),
+        ("ViT ImageNet1k", "vit-b-16"),
+        ("HuggingFace ViT-Base fine-tuning", "vit-b-16"),
+        ("swin-base-patch4-window7-224-in22k", "swin-base"),
     ],
 )
 def test_a_model_is_found_by_the_name_people_write(written, name):

@@ -90,6 +90,15 @@ def test_systems_links_storage_and_models_have_cards_too(run: Run, name: str) ->
     assert "Next: " in err
 
 
+def test_the_card_of_a_model_counts_its_parameters_and_its_layers(run: Run) -> None:
+    _, out, _ = run("Stable Diffusion v2", "--format", "csv")
+    rows = {row["key"]: row["value"] for row in csv.DictReader(io.StringIO(out))}
+    assert rows["parameters"] == rows["published_params"] == "865,910,724"
+    assert (rows["convs"], rows["stages"], rows["frozen"]) == ("122 of 38 kinds", "16 of 4 kinds", "23 of 1 kind")
+    _, out, _ = run("rnn-t", "--format", "json")
+    assert json.loads(out)["parameters"] == 49_006_080
+
+
 def test_a_name_that_fits_several_says_which_was_taken(run: Run) -> None:
     _, out, err = run("NVIDIA A100-SXM (8x)")
     assert "a100-sxm-80gb" in out.splitlines()[0]

@@ -8,6 +8,8 @@ from assay.hardware import Accelerator, Link, System
 from assay.model import Attention, Block, FeedForward, Model, TransformerShape
 from assay.workload import Workload
 
+collect_ignore = ["torch_models"]  # for an interpreter with PyTorch; test_in_torch.py starts it
+
 
 def gpu(**changes: object) -> Accelerator:
     values: dict[str, object] = {

@@ -8,19 +8,34 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from assay.catalog.hf_keys import Keys
 from assay.catalog.huggingface import from_config, read_config
 from assay.catalog.shelf import Folders, Stamp, stamp, user_folders
 from assay.codec import Fact, Raw, Source, decode, read_json, read_toml
 from assay.errors import InputError, did_you_mean
-from assay.model import ConvShape, DlrmShape, Model, TracedShape, TransformerShape
+from assay.model import (
+    ConvShape,
+    DiffusionShape,
+    DlrmShape,
+    Family,
+    Model,
+    RecurrentShape,
+    Shape,
+    TracedShape,
+    TransformerShape,
+)
 
 _BUILT_IN: Final = Path(__file__).parents[1] / "data" / "models"
 _KNOWN: Final = ("schema", "kind", "name", "aliases", "family", "published_params", "sourced_by", "source", "config",
                  "shape")  # fmt: skip
-_FAMILIES: Final = ("transformer", "convnet", "dlrm", "traced")
+# What a file's [shape] holds, by family, and what kind of model that is. A Swin is tokens in stages, as a UNet is.
+_FAMILIES: Final[Mapping[str, tuple[type, str]]] = {
+    "transformer": (TransformerShape, "dense"), "convnet": (ConvShape, "convnet"), "dlrm": (DlrmShape, "dlrm"),
+    "diffusion": (DiffusionShape, "diffusion"), "swin": (DiffusionShape, "vit"), "recurrent": (RecurrentShape, "rnn"),
+    "traced": (TracedShape, "traced"),
+}  # fmt: skip
 
 # What people add to a model's name when they tune it or store it otherwise: its shape stays.
 _TUNED: Final = re.compile(
@@ -59,11 +74,16 @@ def facts(name: str, folders: Folders = ()) -> dict[str, Fact]:
     keys = _checked(_tables(path, stamp(path)), str(path))
     source = decode(_sourced(keys), Source, f"{path}: source")
     values = {"published_params": keys.maybe("published_params"), **(keys.table("config") or keys.table("shape") or {})}
-    return {
-        key: Fact(key=key, value=value if isinstance(value, (int, float, str, bool)) else str(value), source=source)
-        for key, value in values.items()
-        if value is not None
-    }
+    return {key: Fact(key=key, value=_told(value), source=source) for key, value in values.items() if value is not None}
+
+
+def _told(value: object) -> int | float | str | bool:
+    """A value as a card shows it; of a list of layers how many there are, a table as its words."""
+    if isinstance(value, (int, float, str, bool)):
+        return value
+    if isinstance(value, list) and value and all(isinstance(row, Mapping) for row in value):
+        return f"{sum(row.get('count', 1) for row in value)} of {len(value)} kind{'s' if len(value) > 1 else ''}"
+    return ", ".join(f"{k} = {v}" for k, v in value.items()) if isinstance(value, Mapping) else str(value)
 
 
 @lru_cache(maxsize=8192)
@@ -173,12 +193,6 @@ def _sourced(keys: Keys) -> Raw:
 
 def _shaped(keys: Keys, family: str, shape: Raw) -> Model:
     """A model whose file writes its shape out, because its family has no config.json."""
-    where = f"{keys.where}: shape"
-    name = keys.text("name")
-    if family == "convnet":
-        return Model(name=name, family="convnet", shape=decode(shape, ConvShape, where), kind="convnet")
-    if family == "dlrm":
-        return Model(name=name, family="dlrm", shape=decode(shape, DlrmShape, where), kind="dlrm")
-    if family == "traced":
-        return Model(name=name, family="traced", shape=decode(shape, TracedShape, where), kind="traced")
-    return Model(name=name, family="transformer", shape=decode(shape, TransformerShape, where))
+    noun, kind = _FAMILIES[family]
+    found: Shape = decode(shape, noun, f"{keys.where}: shape")
+    return Model(name=keys.text("name"), family=cast(Family, family), shape=found, kind=kind)

@@ -97,9 +97,13 @@ def _facts(kind: str, own: str, folders: Sequence[str]) -> Mapping[str, Fact]:
 
 
 def _model_card(own: str, folders: Sequence[str]) -> Card:
-    values = _facts("model", own, folders)
-    data = {"kind": "model", "name": own, "values": [encode(fact) for fact in values.values()]}
-    rows = [_row(fact) for fact in values.values()]
+    from assay.catalog.models import model
+    from assay.counting import parameters
+
+    values, counted = _facts("model", own, folders), parameters(model(own, _paths(folders)).shape)
+    data = {"kind": "model", "name": own, "parameters": counted, "values": [encode(fact) for fact in values.values()]}
+    rows: list[Row] = [{"key": "parameters", "value": f"{counted:,}", "source": "counted from what follows"}]
+    rows += [_row(fact) for fact in values.values()]
     return Card(title=f"model {own}", rows=rows, data=data, remarks=(), then=f"assay predict {own} --on hgx-h100")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from assay.errors import InputError
-from assay.model import ConvShape, DlrmShape, Model, TracedShape, TransformerShape
-from assay.predict.families import convnet, recommender, traced, transformer
+from assay.model import ConvShape, DiffusionShape, DlrmShape, Model, RecurrentShape, TracedShape, TransformerShape
+from assay.predict.families import convnet, diffusion, recommender, recurrent, traced, transformer
 from assay.predict.ops import Layer, Layout, Limits, Sizes
 from assay.workload import Workload
 
@@ -34,11 +34,9 @@ class Family(Protocol):
 
 
 _FAMILIES: dict[type, Any] = {
-    TransformerShape: transformer,
-    ConvShape: convnet,
-    DlrmShape: recommender,
-    TracedShape: traced,
-}
+    TransformerShape: transformer, ConvShape: convnet, DlrmShape: recommender, DiffusionShape: diffusion,
+    RecurrentShape: recurrent, TracedShape: traced,
+}  # fmt: skip
 
 
 def family(model: Model) -> Family:

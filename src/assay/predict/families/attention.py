@@ -23,6 +23,15 @@ _CHUNK = 64.0  # tokens that linear attention treats at a time (Yang et al. 2024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What cross-attention looks at: so many vectors of another width; frozen ones need no gradient."""
+
+    tokens: Number
+    hidden: Number
+    learns: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """What one device works on of a micro-batch: so many tokens, of sequences of this length."""
 
@@ -35,6 +44,7 @@ class Seen:
     rotary: bool
     rank: int | None  # of adapters, where only they learn
     layout: Layout
+    source: Source | None = None  # None: the tokens look at their own like
 
 
 def attention_ops(a: Attention, on: Seen) -> list[Op]:
@@ -82,7 +92,8 @@ def kept_bytes(a: Attention, on: Seen, dropout: float) -> tuple[Number, Number]:
         kv, latent = heads, (a.q_rank or 0) + (a.kv_rank or 0) + (a.rope_dim or 0)
     else:
         latent = 0
-    vectors = on.tokens * size * (heads * a.head_dim + kv * (a.head_dim + value) + heads * value + latent)
+    shown = on.source.tokens if on.source else on.tokens
+    vectors = size * (on.tokens * (heads * (a.head_dim + value) + latent) + shown * kv * (a.head_dim + value))
     plain = 1.0 - np.asarray(on.layout.flash_attention)
     scores = 0.0 if a.kind == "linear" else plain * on.tokens * heads * on.keys * (size + dropout * (1.0 + size))
     return vectors, scores
@@ -101,6 +112,14 @@ def weights(a: Attention, hidden: int) -> float:
     if a.kind == "linear":
         return float(hidden * (2 * a.kv_heads * a.head_dim + 2 * a.heads * value + 2 * a.heads) + out)
     return float(hidden * (a.heads * a.head_dim * (1 + a.out_gate) + a.kv_heads * (a.head_dim + value)) + out)
+
+
+def cross_flop(a: Attention, hidden: int, length: float, source: float, width: int, *, learns: bool = True) -> float:
+    """Model FLOP of one sequence's cross-attention, both passes: queries of its tokens, keys of the source's."""
+    told = width * a.kv_heads * (a.head_dim + value_dim(a))
+    asked = weights(a, hidden) - hidden * a.kv_heads * (a.head_dim + value_dim(a))
+    made = (6.0 if learns else 4.0) * told * source  # no gradient for a source that is frozen
+    return 6.0 * asked * length + made + core_flop_per_token(a, source) * length
 
 
 def core_flop_per_token(a: Attention, length: float) -> float:
@@ -135,11 +154,21 @@ def _plain(a: Attention, on: Seen) -> list[Op]:
     queries = heads * a.head_dim * (1 + a.out_gate)
     rotate = 2.0 * size * on.tokens * (heads + kv) * a.head_dim if on.rotary else 0.0 * on.tokens
     return [
-        *with_gradients("qkv", on.tokens, queries + kv * (a.head_dim + value), h, on.dtype, frozen=frozen),
+        *_asked(queries, kv * (a.head_dim + value), on),
         *pointwise("rotary", rotate * (1.0 + a.qk_norm), 2.0 + 2.0 * a.qk_norm),
         *with_gradients("projection", on.tokens, h, heads * value, on.dtype, frozen=frozen),
         *adapters(on, h, queries + kv * (a.head_dim + value)), *adapters(on, heads * value, h),
     ]  # fmt: skip
+
+
+def _asked(queries: Number, keys_values: Number, on: Seen) -> list[Op]:
+    """Queries, keys and values as one product; where keys and values are made of a source, as two."""
+    h, frozen, source = on.hidden, on.rank is not None, on.source
+    if source is None:
+        return with_gradients("qkv", on.tokens, queries + keys_values, h, on.dtype, frozen=frozen)
+    made = with_gradients("kv", source.tokens, keys_values, source.hidden, on.dtype, frozen=frozen)
+    needed = made if source.learns else [made[0], *made[2:]]
+    return [*with_gradients("q", on.tokens, queries, h, on.dtype, frozen=frozen), *needed]
 
 
 def _latent(a: Attention, on: Seen) -> list[Op]:

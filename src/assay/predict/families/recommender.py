@@ -121,7 +121,7 @@ def _interaction_ops(shape: DlrmShape, b: Number, job: Workload) -> list[Op]:
     width, size = float(crossed_width(shape)), bytes_of(job.precision)
     if not shape.cross_layers:
         features, d = float(len(shape.tables_rows) + 1), float(shape.embedding_dim)
-        pair = [("forward", features, features, d), ("backward", features, d, features)]
+        pair = [("forward", features, features, d), *[("backward", features, d, features)] * 2]
         return [
             product("interaction", phase, m, n, k, job.precision, groups=b, narrow=False)  # type: ignore[arg-type]
             for phase, m, n, k in pair

@@ -14,7 +14,7 @@ import numpy as np
 from assay.counting import embedding_parameters, ffn_parameters, layer_parameters
 from assay.model import Block, TransformerShape
 from assay.predict.families import attention, feed_forward
-from assay.predict.families.attention import Seen
+from assay.predict.families.attention import Seen, Source
 from assay.predict.ops import (
     Kept,
     Layer,
@@ -92,12 +92,11 @@ def sizes(shape: TransformerShape) -> Sizes:
 
 def model_flop(shape: TransformerShape, job: Workload) -> float:
     """Model FLOP of one sequence, forward and backward, of the tokens that are no padding."""
-    read = sum(b.count * _flop_per_token(b, shape.hidden, job.real_len) for b in shape.encoder) * job.real_len
     writes = _length(job, bool(shape.encoder))
-    rest = sum(b.count * _flop_per_token(b, shape.hidden, writes) for b in shape.blocks)
-    if shape.head:
-        rest += 6.0 * shape.vocab * shape.hidden * (1.0 if shape.causal else _MASKED_SHARE)
-    return read + rest * writes
+    body = sum(b.count * _flop(b, shape.hidden, job.real_len, 0.0) for b in shape.encoder)
+    body += sum(b.count * _flop(b, shape.hidden, writes, job.real_len) for b in shape.blocks)
+    scored = (1.0 if shape.causal else _MASKED_SHARE) * writes if shape.head else 0.0
+    return body + 6.0 * shape.vocab * shape.hidden * scored
 
 
 def handed_on(shape: TransformerShape, job: Workload) -> float:
@@ -105,20 +104,17 @@ def handed_on(shape: TransformerShape, job: Workload) -> float:
     return job.real_len * shape.hidden
 
 
-def _flop_per_token(block: Block, hidden: int, length: float) -> float:
-    """6 per weight that multiplies, plus 12·s·a·d for attention (Chowdhery et al. 2022, PaLM, appendix B)."""
-    crossed = block.cross_attention
+def _flop(block: Block, hidden: int, length: float, source: float) -> float:
+    """6 per weight that multiplies, plus 12·s·a·d a token for attention (Chowdhery et al. 2022, PaLM, appendix B)."""
     multiplied = attention.weights(block.attention, hidden) + feed_forward.weights(block.ffn, hidden)
-    cores = attention.core_flop_per_token(block.attention, length)
-    if crossed:
-        multiplied += attention.weights(crossed, hidden)
-        cores += attention.core_flop_per_token(crossed, length)
-    return 6.0 * multiplied + cores
+    own = length * (6.0 * multiplied + attention.core_flop_per_token(block.attention, length))
+    crossed = block.cross_attention
+    return own + (attention.cross_flop(crossed, hidden, length, source, hidden) if crossed else 0.0)
 
 
 def _block_ops(block: Block, shape: TransformerShape, job: Workload, layout: Layout, writes: bool) -> list[Op]:
     on = _seen(shape, job, layout, writes)
-    crossed = attention.attention_ops(block.cross_attention, _across(on, job)) if block.cross_attention else []
+    crossed = attention.attention_ops(block.cross_attention, _across(on, job, layout)) if block.cross_attention else []
     return [
         *attention.attention_ops(block.attention, on), *crossed,
         *feed_forward.feed_forward_ops(block.ffn, on, job),
@@ -139,7 +135,7 @@ def _kept(block: Block, shape: TransformerShape, job: Workload, layout: Layout, 
     stream = on.tokens * shape.hidden * (copies * size + 2.0 * drop) / spread
     vectors, scores = attention.kept_bytes(block.attention, on, drop)
     if block.cross_attention:
-        more, cross_scores = attention.kept_bytes(block.cross_attention, _across(on, job), drop)
+        more, cross_scores = attention.kept_bytes(block.cross_attention, _across(on, job, layout), drop)
         vectors, scores = vectors + more, scores + cross_scores
     rest = stream + vectors + feed_forward.kept_bytes(block.ffn, on)
     return Kept(everything=rest + scores, without_core=rest, inputs=on.tokens * shape.hidden * size / spread)
@@ -166,8 +162,9 @@ def _seen(shape: TransformerShape, job: Workload, layout: Layout, writes: bool) 
     )  # fmt: skip
 
 
-def _across(on: Seen, job: Workload) -> Seen:
-    return replace(on, keys=job.real_len, causal=False)
+def _across(on: Seen, job: Workload, layout: Layout) -> Seen:
+    read = layout.micro_batch * job.real_len / layout.context
+    return replace(on, keys=job.real_len, causal=False, source=Source(tokens=read, hidden=on.hidden))
 
 
 def _wide(job: Workload) -> str:
