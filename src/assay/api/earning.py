@@ -25,7 +25,7 @@ from assay.result import Evidence
 
 # Rows whose figure is not a steady speed of the system named, or of software that its source calls unfinished.
 _UNFIT = ("FINETUNE", "END_TO_END", "PRELIMINARY", "INCONSISTENT")
-_PER_SOURCE = 300  # rows of one source and accelerator that take part: more say nothing new
+_PER_SOURCE = 60  # rows of one source and accelerator that take part: more say nothing new
 _NOTHING = 0.01  # an offset that is not worth a line
 _FEWEST = 8  # held-out residuals that a spread of their own can rest on
 

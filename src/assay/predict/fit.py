@@ -96,7 +96,7 @@ def fit(of: Observations, levels: Sequence[Level], rounds: int = 25, guess: Fit 
         return np.vstack([rows, np.diag(1.0 / tau)])
 
     first = np.array([guess.offsets.get(n, 0.0) if guess else 0.0 for n in names])
-    found = least_squares(cost, first, slope, xtol=1e-4, ftol=1e-4, max_nfev=rounds)
+    found = least_squares(cost, first, slope, method="lm", xtol=1e-4, ftol=1e-4, max_nfev=rounds)
     theta, own = found.x, offsets(found.x)
     spread = np.sqrt(np.diag(np.linalg.inv(found.jac.T @ found.jac)))
     return Fit(
