@@ -1,4 +1,4 @@
-"""Flags that say where a job's data come from and where it saves itself: the same on every verb that predicts."""
+"""Flags that say the job, where its data come from and where it saves itself: the same on every verb that predicts."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ _FLAGS: Mapping[str, tuple[str, str, str]] = {
     "failures": ("--failures", "RATE", 'Stops per device, as "0.17/year"; counts stops and saves.'),
 }
 
+_JOB = (
+    ("--seq-len", "TOKENS", "Length of a sequence."),
+    ("--batch", "SEQUENCES", "Sequences an optimizer step learns from."),
+    ("--batch-tokens", "TOKENS", "The same in tokens, as 4M."),
+    ("--tokens", "TOKENS", "Tokens to train on, as 100B; without it the answer is a rate."),
+    ("--precision", "DTYPE", "Of the matrix multiplications: bf16, fp16, fp8, tf32, fp32 …"),
+)
+
 
 def feeding_options(function: F) -> F:
     """`--storage`, `--checkpoint-to` and what goes with them."""
@@ -34,6 +42,13 @@ def feeding_options(function: F) -> F:
     for name, (flag, metavar, text) in reversed(list(_FLAGS.items())):
         function = click.option(flag, name, metavar=metavar, help=text)(function)
         function = asynchronous(function) if name == "failures" else function
+    return function
+
+
+def job_options(function: F) -> F:
+    """`--seq-len`, `--batch` and what else says the job."""
+    for flag, metavar, text in reversed(_JOB):
+        function = click.option(flag, metavar=metavar, help=text)(function)
     return function
 
 

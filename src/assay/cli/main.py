@@ -17,6 +17,7 @@ VERBS = {
     "demo": ("demo", "This machine, two minutes, one report."),
     "catalog": ("catalog", "What can be compared; every value with its source."),
     "predict": ("predict", "What a job would do on these machines, why, what it costs and how sure that is."),
+    "sweep": ("sweep", "What changes when one thing does: nodes, batch, a link; and what matters most."),
     "validate": ("validate", "Our predictions beside published results."),
     "doctor": ("doctor", "What this machine offers."),
     "measure": ("measure", "A built-in workload or any command, under the sampler; every sample kept."),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli.feeding import feeding_options, stated, words
+from assay.cli.feeding import feeding_options, job_options, stated, words
 from assay.cli.output import emit, format_option, say
 from assay.errors import Finding
 
@@ -32,11 +32,7 @@ if TYPE_CHECKING:
 @click.option("--top", type=click.IntRange(1, 1000), help="Plans to show of each system.  [default: 5 of one, else 1]")
 @click.option("--by", type=click.Choice(["time", "rent", "purchase", "energy"]), default="time", show_default=True,
               help="What ranks the answers.")  # fmt: skip
-@click.option("--seq-len", metavar="TOKENS", help="Length of a sequence.")
-@click.option("--batch", metavar="SEQUENCES", help="Sequences an optimizer step learns from.")
-@click.option("--batch-tokens", metavar="TOKENS", help="The same in tokens, as 4M.")
-@click.option("--tokens", metavar="TOKENS", help="Tokens to train on, as 100B; without it the answer is a rate.")
-@click.option("--precision", metavar="DTYPE", help="Of the matrix multiplications: bf16, fp16, fp8, tf32, fp32 …")
+@job_options
 @feeding_options
 @click.option("--catalog", "folders", multiple=True, type=click.Path(), help="A folder of your own; may be repeated.")
 @format_option

@@ -12,10 +12,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from assay.calibration import Constants
 from assay.hardware import System
-from assay.predict import cost, feed, upkeep
+from assay.plan import Plan
+from assay.predict import cost, estimate, feed, upkeep
 from assay.predict.power import node_power_w
 from assay.result import Part, Result, Value
+from assay.workload import Workload
 
 WAITING = "waiting for data"
 _BUSY = ("compute", "memory")  # parts in which a device works
@@ -35,6 +38,13 @@ def bound_by(parts: tuple[Part, ...], step_s: float) -> str:
         totals[part.bound] = totals.get(part.bound, 0.0) + part.time_s
     name = max(totals, key=lambda n: totals[n])
     return f"{name} ({100 * totals[name] / step_s:.0f} % of the step)"
+
+
+def step_s(job: Workload, system: System, plan: Plan, constants: Constants) -> float:
+    """The time of one step, with its wait for data: the mean of `answer`, and nothing else of it."""
+    computed = float(estimate.price(job, system, plan, constants).step_s[0])
+    found = feed.ways(job.feed, system, plan) if job.feed else ()
+    return max(computed, job.global_batch / feed.narrowest(found).samples_per_s) if found else computed
 
 
 def flowing(result: Result, tariff: cost.Tariff) -> Result:

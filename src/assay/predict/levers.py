@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from assay.errors import InputError, did_you_mean
 from assay.feed import Store
@@ -65,7 +66,8 @@ def rates(job: Workload, system: System) -> list[Lever]:
 
 def _chip(name: str, title: str, unit: str, field: str, lacks: str = "") -> Lever:
     def write(job: Workload, system: System, value: float) -> Asked:
-        return job, replace(system, accelerator=replace(system.accelerator, **{field: value}))
+        changed: dict[str, Any] = {field: value}
+        return job, replace(system, accelerator=replace(system.accelerator, **changed))
 
     return Lever(name=name, title=title, unit=unit, write=write, lacks=lacks,
                  read=lambda _, system: getattr(system.accelerator, field))  # fmt: skip
@@ -123,7 +125,8 @@ def _of_link(index: int, name: str, title: str, unit: str, field: str) -> Lever:
         return getattr(system.links[index], field) if index < len(system.links) else None
 
     def write(job: Workload, system: System, value: float) -> Asked:
-        link = replace(system.links[index], **{field: value})
+        changed: dict[str, Any] = {field: value}
+        link = replace(system.links[index], **changed)
         return job, replace(system, links=(*system.links[:index], link, *system.links[index + 1 :]))
 
     return Lever(name=name, title=title, unit=unit, read=read, write=write)
@@ -143,7 +146,7 @@ def _with_read_rate(job: Workload, system: System, value: float) -> Asked:
 
 
 def _faster(store: Store, factor: float) -> Store:
-    grown = {name: None if (was := getattr(store, name)) is None else factor * was
+    grown: dict[str, Any] = {name: None if (was := getattr(store, name)) is None else factor * was
              for name in ("read_bytes_per_s", "write_bytes_per_s", "read_hz")}  # fmt: skip
     return replace(store, **grown)
 
@@ -155,6 +158,7 @@ def _with_cores(job: Workload, system: System, value: float) -> Asked:
 _FEED = (
     Lever(name="storage", title="the rate of storage", unit="bytes_per_s", read=_read_rate, write=_with_read_rate,
           lacks="nothing is said of where the data lie: write --storage"),
-    Lever(name="cores", title="the cores that decode", unit="", read=lambda job, _: job.feed.cores if job.feed else None,
-          write=_with_cores, lacks="nothing is said of cores that decode: write --storage, --decode and --cores"),
+    Lever(name="cores", title="the cores that decode", unit="", write=_with_cores,
+          read=lambda job, _: job.feed.cores if job.feed else None,
+          lacks="nothing is said of cores that decode: write --storage, --decode and --cores"),
 )  # fmt: skip
