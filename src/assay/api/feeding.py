@@ -147,10 +147,11 @@ def unsaid_stops(result: Result) -> tuple[str, ...]:
     """What to say of a long job on many devices whose stops nobody described: how many are to be expected."""
     from assay.catalog.economics import economics
 
-    time_s, usual = result.values.get("time_to_train_s"), economics().failure_hz
-    if result.workload.checkpoint is not None or time_s is None or usual is None:
+    time_s = result.values.get("time_to_train_s")
+    if result.workload.checkpoint is not None or time_s is None:
         return ()
-    count = usual.value * result.system.accelerators * time_s.mean
+    usual = economics().failure_hz
+    count = usual.value * result.system.accelerators * time_s.mean if usual else 0.0
     if count < 1.0:
         return ()
     devices = f"{result.system.accelerators:,} devices"

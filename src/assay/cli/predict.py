@@ -120,12 +120,13 @@ def _data(
 ) -> dict[str, object]:
     from assay.cli import answers
     from assay.cli.explain import sections
+    from assay.codec import encode
 
     w = job.workload
     said = {
         "name": w.name, "model": w.model.name, "task": w.task, "seq_len": w.seq_len, "global_batch": w.global_batch,
         "tokens_per_step": w.tokens_per_step, "target_tokens": w.target_tokens, "precision": w.precision,
-        "assumed": list(job.assumed),
+        "assumed": list(job.assumed), "feed": encode(w.feed), "checkpoint": encode(w.checkpoint),
     }  # fmt: skip
     return {
         "workload": said, "ranked_by": answers.RANKED_BY[by], "tied": answers.tied(results, by),

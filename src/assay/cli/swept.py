@@ -136,7 +136,8 @@ def weighed_rows(found: Weighed) -> list[Row]:
     return [
         {
             "lever": e.lever, "now": value_of(e.value, e.unit), "half": _gain(e.half),
-            "half, best plan": _again(e.half), "10 % more": _gain(e.more), "double": _gain(e.double), "double, best plan": _again(e.double),
+            "half, best plan": _again(e.half), "10 % more": _gain(e.more), "double": _gain(e.double),
+            "double, best plan": _again(e.double),
             "verdict": verdict(e),
         }
         for e in found.effects

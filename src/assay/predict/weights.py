@@ -9,6 +9,7 @@ from assay.sweep import Effect, Gain
 
 MATTERS = 0.05  # of a step: what costs less when it is halved hardly matters
 _NOTHING = 5e-4
+_FELT = 0.01  # of a step: what a tenth more has to bring to be called what matters most
 _REPLANNED = 0.01  # by how much another plan has to be better to be worth a word
 
 
@@ -18,7 +19,7 @@ def sentences(result: Result, effects: Sequence[Effect], first: str = "") -> tup
     asked = [e for e in effects if e.lever == first]
     said = [f"{_capital(_about(e))} for {whole}: {_costs(e)}, {_brings(e.double)}" for e in asked]
     rest = [e for e in effects if e.lever != first]
-    said += [*_most(effects, "" if asked else whole), *_rest(rest, leading(effects)[:1])]
+    said += [*_most(result, effects, "" if asked else whole), *_rest(rest, leading(effects))]
     return tuple(f"{line}." for line in said)
 
 
@@ -55,11 +56,12 @@ def _about(effect: Effect) -> str:
     return f"{effect.title} {'may matter, which is not proven,' if found == 'not proven' else found}"
 
 
-def _most(effects: Sequence[Effect], whole: str) -> Iterator[str]:
+def _most(result: Result, effects: Sequence[Effect], whole: str) -> Iterator[str]:
     best = leading(effects)
     where = f" for {whole}" if whole else ""
-    if not best:
-        yield f"Nothing that can be turned makes a step faster{where}"
+    if not best or _gain(best[0]).mean > -_FELT:
+        most = f"; 10 % more of {best[0].title} makes it {_shorter(_gain(best[0]))}" if best else ""
+        yield f"No rate of the machine matters much{where}: a step is bound by {result.bound}{most}"
         return
     gains = [f"10 % more of {'it' if len(best) == 1 else e.title} makes a step {_shorter(_gain(e))}" for e in best]
     names = " or ".join(e.title for e in best)
@@ -83,7 +85,7 @@ def _felt(effect: Effect) -> bool:
 def _costs(effect: Effect) -> str:
     half = effect.half
     if half is None:
-        return "with half of it nothing fits"
+        return "with half of it the job does not fit"
     if effect.unit == "bytes" and half.replanned is not None:
         return f"half of it costs {percent(max(half.replanned, 0.0))} %, with another plan"
     again = half.replanned

@@ -46,7 +46,7 @@ def swept_chart(sweep: Sweep) -> Chart | None:
 def swept_table(sweep: Sweep) -> Table:
     """Every point: time of a step, speed, what it is of the first, and why."""
     heads = (
-        Column(capital(sweep.title.removeprefix("the ")), "value", number=True), figures("Step time", "step_s"),
+        Column(capital(sweep.title.removeprefix("the ")), "value"), figures("Step time", "step_s"),
         figures("Tokens/s", "tokens_per_s"), figures("Per device, of the first", "against"),
         Column("Bound by", "bound"), Column("Plan", "plan"),
     )  # fmt: skip

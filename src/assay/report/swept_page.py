@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from assay.report.chart import FONT
 from assay.report.data import json_text
 from assay.report.html import asset, drawn, hashed, template
 from assay.report.palette import LIGHT, style
@@ -40,13 +41,17 @@ def render_sweep(study: SweepStudy) -> str:
 def sweep_svg(sweep: Sweep) -> str | None:
     """The chart alone, as an SVG file; None where there are too few points for one."""
     chart = swept_chart(sweep)
-    return None if chart is None else draw(chart.wide, f"{chart.title}. {chart.alt}")
+    if chart is None:
+        return None  # on a page the style sheet says the font and the ground; a file says them itself
+    alone = f'<svg font-family="{FONT}" '
+    text = draw(chart.wide, f"{chart.title}. {chart.alt}").replace("<svg ", alone, 1)
+    return text.replace('style="', f'style="background:{LIGHT["surface"]};', 1)
 
 
 def _section(sweep: Sweep) -> Section:
     chart, table = swept_chart(sweep), swept_table(sweep)
     figures = (Figure(chart, table),) if chart is not None else ()
-    return Section(id="points", title="Every point", figures=figures, tables=(table,))
+    return Section(id="points", title="Every point", figures=figures, tables=() if figures else (table,))
 
 
 def _payload(study: SweepStudy) -> str:
