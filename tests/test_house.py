@@ -139,6 +139,14 @@ PURE = {
     "Heat.years": "a number of years",
     "Wanted.network_share": "share of the machines' power",
     "Pool.breakeven_utilization": "share of time",
+    "Feed.cached": "share of reads",
+    "Way.cost": "in the unit of what its part has, a sample",
+    "Lever.read": "a function to its value, in its unit",
+    "Lever.write": "a function of a value in its unit",
+    "Swept.value": "in the unit of its lever",
+    "Sweep.base": "in the unit of its lever",
+    "Effect.value": "in the unit of its lever",
+    "Gain": "shares of a step's time: mean, low, high, replanned",
     "Question.weight": "share of a decision",
     "QuestionTemplate.weight": "share of a decision",
 }
@@ -172,7 +180,7 @@ def test_the_list_of_pure_numbers_names_only_what_is_there() -> None:
 
 
 def test_every_metric_says_its_unit_in_its_name_or_is_a_share() -> None:
-    shares = {"mfu", "hfu"}
+    shares = {"mfu", "hfu", "goodput"}
     assert {name for name in METRICS if not suffix(name)} == shares
     assert all(metric.meaning for metric in METRICS.values())
 
@@ -352,6 +360,7 @@ PAGES = [
     "CHANGELOG.md",
     "README.md",
     "docs/measuring.md",
+    "docs/predicting.md",
     "docs/measured.md",
     "docs/tracing.md",
     "docs/design.md",

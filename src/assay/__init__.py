@@ -29,14 +29,17 @@ if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
         predict,
         report,
         search,
+        sweep,
         system,
         validate,
         watch,
+        weigh,
         workload,
     )
     from assay.calibration import Calibration
     from assay.decision import Decision
     from assay.errors import AssayError, Finding, InputError, MeasureError
+    from assay.feed import Checkpoint, Feed, Store
     from assay.hardware import Accelerator, Link, Offer, System
     from assay.marks import batches, emit, phase
     from assay.model import Model
@@ -48,22 +51,24 @@ if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
     from assay.workload import Workload
 
 __all__ = [
-    "Accelerator", "AssayError", "Calibration", "Decision", "Finding", "InputError", "Link", "MeasureError", "Model",
-    "Observation", "Offer", "Pilot", "Plan", "Recompute", "Result", "Run", "System", "Value", "Workload", "batches",
-    "calibrate", "compare", "decide", "doctor", "emit", "gate", "measure", "monitor", "observe", "parse_plan",
-    "phase", "pilot", "predict", "report", "search", "system", "validate", "watch", "workload",
+    "Accelerator", "AssayError", "Calibration", "Checkpoint", "Decision", "Feed", "Finding", "InputError", "Link",
+    "MeasureError", "Model", "Observation", "Offer", "Pilot", "Plan", "Recompute", "Result", "Run", "Store", "System",
+    "Value", "Workload", "batches", "calibrate", "compare", "decide", "doctor", "emit", "gate", "measure", "monitor",
+    "observe", "parse_plan", "phase", "pilot", "predict", "report", "search", "sweep", "system", "validate", "watch",
+    "weigh", "workload",
 ]  # fmt: skip
 
 # Public name -> the module it lives in.
 _HOMES = {
     **dict.fromkeys(
         ("workload", "system", "search", "predict", "validate", "measure", "calibrate", "doctor", "compare", "report",
-         "decide", "pilot", "gate", "monitor", "observe", "watch"),
+         "decide", "pilot", "gate", "monitor", "observe", "watch", "sweep", "weigh"),
         "assay.api",
     ),
     **dict.fromkeys(("batches", "emit", "phase"), "assay.marks"),
     **dict.fromkeys(("Plan", "Recompute", "parse_plan"), "assay.plan"),
     **dict.fromkeys(("Accelerator", "Link", "Offer", "System"), "assay.hardware"),
+    **dict.fromkeys(("Checkpoint", "Feed", "Store"), "assay.feed"),
     **dict.fromkeys(("AssayError", "InputError", "MeasureError", "Finding"), "assay.errors"),
     "Workload": "assay.workload", "Model": "assay.model", "Result": "assay.result", "Value": "assay.result",
     "Run": "assay.run", "Calibration": "assay.calibration", "Observation": "assay.observed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from assay.feed import Checkpoint, Feed
 from assay.model import Model
 
 Task = Literal["train", "finetune", "serve"]
@@ -33,6 +34,8 @@ class Workload:
     adapter_rank: int | None = None  # LoRA: only low-rank adapters of this rank learn
     expert_imbalance: float = 1.0  # tokens of the fullest expert-parallel device over the mean
     expert_capacity: float | None = None  # tokens beyond this many times the mean are dropped
+    feed: Feed | None = None  # None: nothing is said of where its data come from, and nothing is claimed
+    checkpoint: Checkpoint | None = None  # None: its time is that of its steps, as if nothing ever stopped
 
     def __post_init__(self) -> None:
         if self.seq_len < 1 or self.global_batch < 1:

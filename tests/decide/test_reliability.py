@@ -9,18 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.decide.reliability import (
-    EXACT_ABOVE,
-    exact_goodput,
-    goodput,
-    mtbf_s,
-    poisson,
-    poisson_quantile,
-    spare_nodes,
-    waste,
-    young_period_s,
-)
+from assay.decide.reliability import poisson, poisson_quantile, spare_nodes
 from assay.errors import InputError
+from assay.uptime import EXACT_ABOVE, exact_goodput, goodput, mtbf_s, waste, young_period_s
 
 STOPS_HZ = 419 / (54 * 86400)  # Llama-3 405B on 16,384 GPUs: arXiv 2407.21783
 R = 600.0

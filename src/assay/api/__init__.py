@@ -23,15 +23,17 @@ if TYPE_CHECKING:  # for type checkers, which cannot follow `__getattr__`
     from assay.api.predicting import best, calibrated, explore, predict, search, system, too_large, workload
     from assay.api.reporting import report
     from assay.api.studying import compare_systems, every_system, rank, ties
+    from assay.api.sweeping import sweep
     from assay.api.tracing import trace
     from assay.api.tuning import tune
     from assay.api.watching import import_prometheus, watch
+    from assay.api.weighing import weigh
 
 __all__ = [
     "best", "calibrate", "calibrated", "check", "compare", "compare_systems", "decide", "demo", "doctor", "earn",
     "every_system", "explore", "gate", "history", "import_prometheus", "measure", "monitor", "observe",
-    "pilot", "predict", "published", "rank", "report", "ruling", "search", "shelves", "system", "ties", "too_large",
-    "trace", "tune", "validate", "watch", "workload",
+    "pilot", "predict", "published", "rank", "report", "ruling", "search", "shelves", "sweep", "system", "ties",
+    "too_large", "trace", "tune", "validate", "watch", "weigh", "workload",
 ]  # fmt: skip
 
 _HOMES = {
@@ -44,7 +46,8 @@ _HOMES = {
     "calibrate": "calibrating", "earn": "earning",
     **dict.fromkeys(("compare_systems", "every_system", "rank", "ties"), "studying"),
     "monitor": "monitoring", "observe": "observing", "report": "reporting", "compare": "comparing", "demo": "demo",
-    "trace": "tracing", "tune": "tuning", "decide": "deciding", "pilot": "piloting",
+    "trace": "tracing", "tune": "tuning", "decide": "deciding", "pilot": "piloting", "sweep": "sweeping",
+    "weigh": "weighing",
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from assay.calibration import Calibration, Constants
 from assay.errors import InputError
 from assay.predict import trial
 from assay.predict import validate as filling
-from assay.predict.figures import STEADY
+from assay.predict.figures import STEADY, speed_of
 from assay.predict.fit import Fit, Observations, constants_of, fit, spread_ln
 from assay.predict.hierarchy import CLASS, DEVICE, MAKER, Label, levels
 from assay.predict.ops import Array
@@ -89,7 +89,7 @@ def learnt(row: PublishedRow, known: Shelves) -> Learnt | None:
         laid = trial.row(case.job, case.system, plan)
     except InputError:
         return None
-    chip, unit = machine.accelerator, STEADY[row.metric_name](case, plan, 1.0)
+    chip, unit = machine.accelerator, speed_of(row, case, plan, 1.0)
     label = Label(
         architecture=chip.architecture, vendor=chip.vendor, device=chip.name, regime=regime_of(case.job),
         source=row.source,

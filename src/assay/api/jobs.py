@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
+from assay.api.feeding import StatedCheckpoint, StatedFeed, checkpoint_of, feed_of, over
 from assay.errors import InputError
 from assay.hardware import System
 from assay.model import Model, TransformerShape
@@ -43,6 +44,8 @@ class Stated:
     batch_tokens: Count | None = None  # the same, in tokens
     tokens: Count | None = None
     precision: str | None = None
+    feed: StatedFeed | None = None
+    checkpoint: StatedCheckpoint | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +105,10 @@ def _job(stated: Stated, where: str, text: str, folders: Sequence[Path]) -> Job:
         precision="bf16" if stated.precision is None else stated.precision,
     )  # fmt: skip
     unsaid = () if stated.precision is not None else ("precision bf16",)
-    return Job(workload=job, assumed=(*_doubt(found), *told, *spoken, *unsaid))
+    fed, eaten = feed_of(stated.feed, found, seq_len, where, folders)
+    kept, usual = checkpoint_of(stated.checkpoint, where, folders)
+    job = replace(job, feed=fed, checkpoint=kept)
+    return Job(workload=job, assumed=(*_doubt(found), *told, *spoken, *unsaid, *eaten, *usual))
 
 
 def _doubt(model: Model) -> tuple[str, ...]:
@@ -154,6 +160,7 @@ def _over(stated: Stated, flags: Stated) -> Stated:
         said |= {"global_batch": flags.global_batch, "batch_tokens": flags.batch_tokens}
     elif stated.global_batch is not None and stated.batch_tokens is not None:
         raise InputError("global_batch and batch_tokens say the same twice", hint="keep one of them")
+    said |= {"feed": over(stated.feed, flags.feed), "checkpoint": over(stated.checkpoint, flags.checkpoint)}
     return replace(stated, **said)
 
 

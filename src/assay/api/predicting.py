@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import inf
 from numbers import Integral, Real
 from pathlib import Path
 from typing import get_args
 
 from assay import catalog
+from assay.api.feeding import unsaid_stops
 from assay.calibration import Calibration
 from assay.catalog import Folders
 from assay.catalog.calibrations import calibrations as _calibrations
@@ -94,7 +96,7 @@ def best(
     used, found = explore(job, machine, top=top, options=options, known=known)
     if not found.plans:
         raise TooLarge(too_large(job, used, found))
-    return [answer(job, used, plan, known, tariff=tariff, notes=idle(used)) for plan in found.plans]
+    return [_answer(job, used, plan, known, tariff) for plan in found.plans]
 
 
 def explore(
@@ -135,7 +137,12 @@ def predict(
     known = calibrated(machine, extra, folders)
     plan = default_data(job, machine, plan) if plan.data == 1 else plan
     refuse_illegal(job, machine, plan)
-    return answer(job, machine, plan, known, tariff=tariff, notes=idle(machine))
+    return _answer(job, machine, plan, known, tariff)
+
+
+def _answer(job: Workload, machine: System, plan: Plan, known: Calibrated, tariff: cost.Tariff) -> Result:
+    found = answer(job, machine, plan, known, tariff=tariff, notes=idle(machine))
+    return replace(found, notes=(*found.notes, *unsaid_stops(found)))
 
 
 def _nouns(job: Workload, machine: System) -> None:

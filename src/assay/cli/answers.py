@@ -52,7 +52,7 @@ def rows(results: Sequence[Result]) -> list[Row]:
 
     Energy and money are of the whole job; where it has no target, of a billion tokens.
     """
-    target = any("time_to_train_s" in result.values for result in results)
+    target, kept = (any(name in result.values for result in results) for name in ("time_to_train_s", "goodput"))
     per, factor = ("", None) if target else (" / B tokens", _TOKENS)
     return [
         {
@@ -61,6 +61,7 @@ def rows(results: Sequence[Result]) -> list[Row]:
             "devices": devices(r.system),
             "tokens/s": shown(r.values["tokens_per_s"], "tokens").replace("tokens", "").strip(),
             **({"time to train": shown(r.values.get("time_to_train_s"), "s")} if target else {}),
+            **({"trains": trains(r.values.get("goodput"))} if kept else {}),
             "MFU": shown(r.values["mfu"], "%"),
             "bound by": r.bound.replace("(", "").replace(" of the step)", ""),
             "evidence": r.evidence,
@@ -116,6 +117,11 @@ def devices(system: System) -> str:
     """Accelerators in all; "64 of 72" where some stand idle."""
     used = f"{system.accelerators:,}"
     return f"{used} of {system.paid:,}" if system.spare_per_node else used
+
+
+def trains(share: Value | None) -> str:
+    """The share of time that trains, whose digits matter near 100 %."""
+    return "unknown" if share is None else f"{100 * share.low:.1f} – {100 * share.high:.1f} %"
 
 
 def headroom(result: Result) -> str:

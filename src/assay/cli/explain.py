@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.cli.answers import EVIDENCE, fits
+from assay.cli.explain_flow import flow_sections
 from assay.cli.output import Row
+from assay.predict.flow import WAITING
 from assay.result import Result
 from assay.units import show, suffix
 
@@ -31,6 +33,9 @@ FORMULAS: Mapping[str, str] = {
     "pipeline bubble": "(p − 1) / (m · v) of the work (Narayanan et al. 2021, §2.2)",
     "kernel launches": "host time a kernel, where computing does not hide it",
     "host": "a fixed time a step: data, logging, synchronisation",
+    "expert-parallel comms": "tokens to their experts and back, each way (Lepikhin et al. 2020, GShard)",
+    "offload": "what goes to the host and back, where computing does not hide it (Ren et al. 2021, ZeRO-Offload)",
+    WAITING: "max(computing, samples / rate of the narrowest part) (Mohan et al. 2021, data stalls)",
 }
 MEMORY: Mapping[str, str] = {
     "weights": "2 bytes a parameter (Rajbhandari et al. 2020, §3.1)",
@@ -65,6 +70,7 @@ def sections(result: Result, folders: Sequence[Path] = ()) -> dict[str, list[Row
     return {
         "Where the step's time goes": list(_terms(result)),
         "Memory of the fullest device": list(_memory(result)),
+        **{title: rows for title, rows in flow_sections(result).items() if rows},
         "What would change it": list(_levers(result)),
         "Prices used": list(_prices(result)),
         "How we know": list(_grounds(result, folders)),
@@ -138,9 +144,9 @@ def _grounds(result: Result, folders: Sequence[Path]) -> Iterator[Row]:
     span = f"×{step.low / step.mean:.2f} – ×{step.high / step.mean:.2f}"
     yield {"what": "90 % interval", "value": span, "meaning": "of the step time"}
     yield {"what": "calibrations", "value": str(len(known.sources)), "meaning": ", ".join(known.sources)}
-    usual = Constants()
+    usual, constants = Constants(), known.constants_for(result.workload)
     for f in fields(Constants):
-        value = getattr(known.constants, f.name)
+        value = getattr(constants, f.name)
         own = ", calibrated" if value != getattr(usual, f.name) else ""
         yield {"what": f.name, "value": show(value, suffix(f.name)), "meaning": CONSTANTS.get(f.name, "") + own}
     yield from ({"what": "note", "value": "", "meaning": note} for note in result.notes)

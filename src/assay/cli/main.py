@@ -17,6 +17,7 @@ VERBS = {
     "demo": ("demo", "This machine, two minutes, one report."),
     "catalog": ("catalog", "What can be compared; every value with its source."),
     "predict": ("predict", "What a job would do on these machines, why, what it costs and how sure that is."),
+    "sweep": ("sweep", "What changes when one thing does: nodes, batch, a link; and what matters most."),
     "trace": ("trace", "Any PyTorch module as a model file: its operations, counted without a device or data."),
     "validate": ("validate", "Our predictions beside published results."),
     "doctor": ("doctor", "What this machine offers."),

@@ -6,10 +6,11 @@ import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from assay.cli.feeding import feeding_options, job_options, stated, words
 from assay.cli.output import emit, format_option, say
 from assay.errors import Finding
 
@@ -31,22 +32,20 @@ if TYPE_CHECKING:
 @click.option("--top", type=click.IntRange(1, 1000), help="Plans to show of each system.  [default: 5 of one, else 1]")
 @click.option("--by", type=click.Choice(["time", "rent", "purchase", "energy"]), default="time", show_default=True,
               help="What ranks the answers.")  # fmt: skip
-@click.option("--seq-len", metavar="TOKENS", help="Length of a sequence.")
-@click.option("--batch", metavar="SEQUENCES", help="Sequences an optimizer step learns from.")
-@click.option("--batch-tokens", metavar="TOKENS", help="The same in tokens, as 4M.")
-@click.option("--tokens", metavar="TOKENS", help="Tokens to train on, as 100B; without it the answer is a rate.")
-@click.option("--precision", metavar="DTYPE", help="Of the matrix multiplications: bf16, fp16, fp8, tf32, fp32 …")
+@job_options
+@feeding_options
 @click.option("--catalog", "folders", multiple=True, type=click.Path(), help="A folder of your own; may be repeated.")
 @format_option
 def predict(
     workload: str, on: tuple[str, ...], nodes: str | None, plan_text: str | None, explain: bool, top: int | None,
     by: str, seq_len: str | None, batch: str | None, batch_tokens: str | None, tokens: str | None,
-    precision: str | None, folders: tuple[str, ...], fmt: str,
+    precision: str | None, folders: tuple[str, ...], fmt: str, **feeding: Any,
 ) -> None:  # fmt: skip
     """What a job would do on these machines, why, what it costs and how sure that is.
 
     WORKLOAD is a model of the catalog, a config.json or a folder with one, or a workload file: TOML with model,
-    seq_len, global_batch (or batch_tokens), tokens, precision and task. Flags come before what the file says.
+    seq_len, global_batch (or batch_tokens), tokens, precision, task, [feed] and [checkpoint]. Flags come before what
+    the file says. With --storage a step may wait for its data; with --checkpoint-to time counts stops and saves.
 
     \b
     assay predict llama-3.1-8b --on hgx-h100 --nodes 4 --seq-len 8192 --batch-tokens 4M --tokens 100B
@@ -58,9 +57,10 @@ def predict(
     from assay.plan import parse_plan
     from assay.predict.families import family
 
+    feed, checkpoint = stated(feeding)
     flags = Stated(
         model="", seq_len=seq_len, global_batch=batch, batch_tokens=batch_tokens, tokens=tokens,
-        precision=precision,
+        precision=precision, feed=feed, checkpoint=checkpoint,
     )  # fmt: skip
     rooms = [Path(folder) for folder in folders]
     job = job_of(workload, flags, rooms)
@@ -74,7 +74,7 @@ def predict(
         raise nowhere(job.workload, outcome, rooms)
     _print(job, results, outcome, by, fmt, explain, rooms)
     _close(job, results, outcome, by)
-    more = ["--plan", plan_text] if plan_text else ["--top", "20"] if explain else []
+    more = [*words(feeding), *(["--plan", plan_text] if plan_text else ["--top", "20"] if explain else [])]
     say("Next: " + _next(workload, flags, results[0].system, by, rooms, [*more, *([] if explain else ["--explain"])]))
     _refuse_too_large(results)
 
@@ -120,12 +120,13 @@ def _data(
 ) -> dict[str, object]:
     from assay.cli import answers
     from assay.cli.explain import sections
+    from assay.codec import encode
 
     w = job.workload
     said = {
         "name": w.name, "model": w.model.name, "task": w.task, "seq_len": w.seq_len, "global_batch": w.global_batch,
         "tokens_per_step": w.tokens_per_step, "target_tokens": w.target_tokens, "precision": w.precision,
-        "assumed": list(job.assumed),
+        "assumed": list(job.assumed), "feed": encode(w.feed), "checkpoint": encode(w.checkpoint),
     }  # fmt: skip
     return {
         "workload": said, "ranked_by": answers.RANKED_BY[by], "tied": answers.tied(results, by),

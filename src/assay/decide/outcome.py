@@ -11,7 +11,7 @@ from assay.decide.billing import bill_of, mean_load
 from assay.decide.case import Case, Load
 from assay.decide.cost import Bill, year_usd
 from assay.decide.money import YEAR_S
-from assay.decide.reliability import goodput
+from assay.uptime import goodput
 
 if TYPE_CHECKING:
     from assay.decide.money import Amount

@@ -10,13 +10,13 @@ from assay.decide.draws import usual
 from assay.decide.inputs import Table
 from assay.decide.money import YEAR_S
 from assay.decide.outcome import Outcome
-from assay.decide.reliability import mtbf_s, young_period_s
 from assay.decide.simulate import Drawn
 from assay.decide.versus import reserve_level
 from assay.decide.wording import shown
 from assay.pilot import Candidate
 from assay.result import Value
 from assay.units import show
+from assay.uptime import mtbf_s, young_period_s
 
 if TYPE_CHECKING:
     from assay.decide.money import Amount

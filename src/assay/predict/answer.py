@@ -14,6 +14,7 @@ from assay.predict import cost, estimate, layers
 from assay.predict.calibrated import Calibrated, memory_value
 from assay.predict.device import peak_flop_per_s
 from assay.predict.families import family
+from assay.predict.flow import WAITING, bound_by, flowing
 from assay.predict.regime import regime_of
 from assay.result import MemoryPart, Part, Result, Value
 from assay.workload import Workload
@@ -36,6 +37,7 @@ PARTS: Mapping[str, tuple[str, str]] = {
     "launch": ("kernel launches", "host"),
     "host": ("host", "host"),
     "offload": ("offload", "host"),
+    "feed": (WAITING, "storage"),  # or whatever part of the data's way is narrowest
 }
 
 _POWER_LN = 0.20
@@ -56,7 +58,7 @@ def answer(
     memory = {name: float(part[0]) for name, part in priced.parts.items()}
     power = None if priced.power_w is None else float(priced.power_w[0])
     parts = tuple(Part(name=PARTS[n][0], time_s=t, bound=PARTS[n][1]) for n, t in terms.items() if t > 0)
-    return Result(
+    found = Result(
         workload=job, system=system, plan=plan, origin="predicted",
         values=_values(job, system, plan, step, sum(memory.values()), power, calibrated, tariff, widen),
         parts=tuple(sorted(parts, key=lambda p: -p.time_s)),
@@ -65,6 +67,7 @@ def answer(
         sensitivity=sensitivity(job, system, plan, calibrated, step), bound=bound_by(parts, step),
         evidence=calibrated.evidence, sources=(*calibrated.sources, *cost.offers_used(system)), notes=notes,
     )  # fmt: skip
+    return flowing(found, tariff)
 
 
 def _instead(job: Workload, system: System) -> tuple[str, ...]:
@@ -72,19 +75,6 @@ def _instead(job: Workload, system: System) -> tuple[str, ...]:
     chip = system.accelerator
     _, used = peak_flop_per_s(chip, job.precision) or (0.0, job.precision)
     return (f"{chip.name} lists no {job.precision} peak: taken to run in {used}",) if used != job.precision else ()
-
-
-def bound_by(parts: tuple[Part, ...], step_s: float) -> str:
-    """Which resource most of the step waits on, in words.
-
-    >>> bound_by((Part(name="matrix multiply", time_s=3.0, bound="compute"),), 4.0)
-    'compute (75 % of the step)'
-    """
-    totals: dict[str, float] = {}
-    for part in parts:
-        totals[part.bound] = totals.get(part.bound, 0.0) + part.time_s
-    name = max(totals, key=lambda n: totals[n])
-    return f"{name} ({100 * totals[name] / step_s:.0f} % of the step)"
 
 
 def sensitivity(job: Workload, system: System, plan: Plan, calibrated: Calibrated, step_s: float) -> dict[str, float]:

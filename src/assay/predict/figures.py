@@ -12,6 +12,7 @@ from assay.plan import Plan, Recompute
 from assay.predict import estimate, search
 from assay.predict.calibrated import Calibrated
 from assay.predict.families import family
+from assay.predict.row_words import per_process
 from assay.published import PublishedRow
 from assay.workload import Workload
 
@@ -38,7 +39,13 @@ def metric_of(row: PublishedRow, case: Case, plan: Plan, calibrated: Calibrated)
         return _layer_ms(row.metric_name, case, plan, calibrated)
     terms = estimate.terms_of(case.job, case.system, plan, calibrated.constants_for(case.job))
     step = sum(float(np.ravel(seconds)[0]) for seconds in terms.values())
-    return float(STEADY[row.metric_name](case, plan, step))
+    return speed_of(row, case, plan, step)
+
+
+def speed_of(row: PublishedRow, case: Case, plan: Plan, step_s: float) -> float:
+    """A step of so many seconds in the unit of a row."""
+    processes = case.system.accelerators if per_process(row) else 1
+    return STEADY[row.metric_name](case, plan, step_s) / processes
 
 
 def _layer_ms(name: str, case: Case, plan: Plan, calibrated: Calibrated) -> float:

@@ -23,7 +23,7 @@ DEVICE: Mapping[str, float] = {"matmul": 0.35, "attention": 0.4, "memory": 0.15,
 # How a kind of job (experts, convolutions, adapters, look-ups) differs from dense layers on the same class of device:
 # other kernels, other frameworks, and often no host in the way.
 KIND: Mapping[str, float] = {
-    "matmul": 0.15, "memory": 0.3, "attention": 0.3, "launch_s": 0.8, "step_overhead_s": 1.0, "overlap_data": 0.4,
+    "matmul": 0.15, "memory": 0.3, "attention": 0.3, "launch_s": 0.8, "step_overhead_s": 2.0, "overlap_data": 0.4,
     "inner_link": 0.3, "outer_link": 0.3, "straggler": 0.4,
 }  # fmt: skip
 REFERENCE = "dense"

@@ -59,6 +59,7 @@ def case_of(row: PublishedRow, system: System, known: Model | None) -> Case:
         mean_len=words.mean_len(row, seq_len), adapter_rank=words.adapter_rank(row),
         optimizer="sgd" if model.family in ("convnet", "dlrm") else "adam",
     )  # fmt: skip
+    assumed += (_PER_PROCESS,) if words.per_process(row) else ()
     assumed += told + spoken + lengths + (() if row.recompute or model.family in _SAMPLES else (_RECOMPUTED,))
     return Case(job=job, system=machine, options=_options(row, job, data, tensor, pipeline), data=data, assumed=assumed)
 
@@ -67,6 +68,7 @@ def case_of(row: PublishedRow, system: System, known: Model | None) -> Case:
 _AGAIN = (0.25, 0.5, 0.75, 1.0)
 _ROOM = 1.1  # a row ran: a plan that our memory model finds somewhat too large may be the one
 _INTERLEAVED = "2022"  # since when a pipeline whose chunks are not stated is taken to be interleaved
+_PER_PROCESS = "the figure is of one process: as the job's it would be too slow for the run it is from"
 _RECOMPUTED = "recomputation: what fits best"
 
 

@@ -9,9 +9,10 @@ from assay.report.html import render
 from assay.report.run_page import render_run
 from assay.report.run_study import Beside, RunStudy
 from assay.report.study import Measured, ParityPoint, Provenance, Refusal, Study
+from assay.report.swept_page import SweepStudy, render_sweep, sweep_svg
 from assay.report.timelines import sensors
 
 __all__ = [
-    "Beside", "Measured", "ParityPoint", "Provenance", "Refusal", "RunStudy", "Study", "decision_tables", "render",
-    "render_decision", "render_run", "sensors", "table_rows",
+    "Beside", "Measured", "ParityPoint", "Provenance", "Refusal", "RunStudy", "Study", "SweepStudy", "decision_tables",
+    "render", "render_decision", "render_run", "render_sweep", "sensors", "sweep_svg", "table_rows",
 ]  # fmt: skip

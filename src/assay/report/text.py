@@ -15,7 +15,7 @@ EVIDENCE = {
     "D": "data sheet only: nothing comparable was measured, so the interval is wide",
 }
 
-_METRIC_WORDS = {"mfu", "hfu"}  # shares, shown in per cent
+_METRIC_WORDS = {"mfu", "hfu", "goodput"}  # shares, shown in per cent
 _NAMED_BY_UNIT = {"tokens_per_s", "device_tokens_per_s", "samples_per_s"}
 
 
