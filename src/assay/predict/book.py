@@ -16,7 +16,7 @@ from assay.calibration import Constants
 from assay.predict.device import Device
 from assay.predict.network import Reached, allreduce_seconds, alltoall_seconds, p2p_seconds
 from assay.predict.ops import Array, Layer, Layout, Number, Op
-from assay.predict.roofline import KINDS, Work
+from assay.predict.roofline import KINDS, USES, Work
 from assay.predict.roofline import seconds as work_seconds
 
 # A pointwise operation that no compiler and no hand has fused reads and writes more often, in more kernels.
@@ -114,13 +114,10 @@ def joined(parts: Sequence[T]) -> T:
     return replace(first, **{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})  # type: ignore[type-var]
 
 
-def at(record: T, rows: Index) -> T:
-    """A record's columns at these rows; plain numbers stay what they are."""
-    changed = {
-        f.name: np.asarray(value)[rows]
-        for f in fields(record)  # type: ignore[arg-type]
-        if np.ndim(value := getattr(record, f.name)) > 0
-    }
+def at(record: T, rows: Index, names: Sequence[str] = ()) -> T:
+    """A record's columns at these rows, or those of `names` that are asked for; plain numbers stay what they are."""
+    wanted = names or [f.name for f in fields(record)]  # type: ignore[arg-type]
+    changed = {n: np.asarray(value)[rows] for n in wanted if np.ndim(value := getattr(record, n)) > 0}
     return replace(record, **changed) if changed else record  # type: ignore[type-var]
 
 
@@ -162,7 +159,7 @@ def _by_row(of: Book, seconds: Array, *, end: bool) -> Array:
 
 def _computing(of: Book, on: Device, constants: Constants) -> Array:
     rows, cells = of.row[of.work_cell // 4], 4 * len(of.count)
-    seconds = work_seconds(of.work, at(on, rows), at(constants, rows))
+    seconds = work_seconds(of.work, at(on, rows), at(constants, rows, USES))
     place = _TERM_OF_KIND[of.work.kind.astype(np.intp)] * cells + of.work_cell
     return _summed(place, seconds, 3 * cells).reshape(3, cells)
 
@@ -179,7 +176,7 @@ def _exchanging(of: Book, net: Reached, constants: Constants) -> Array:
             p2p_seconds(m.bytes, m.members * m.stride, tiers),
         ),
     )  # fmt: skip
-    shown = np.where(m.hidden > 0, 1.0 - at(constants, rows).overlap_data, 1.0)
+    shown = np.where(m.hidden > 0, 1.0 - at(constants, rows, ("overlap_data",)).overlap_data, 1.0)
     seconds = np.where(m.bytes > 0, m.repeats * seconds * shown, 0.0)
     return _summed(of.message_term * cells + of.message_cell, seconds, 3 * cells).reshape(3, cells)
 

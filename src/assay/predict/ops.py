@@ -143,7 +143,8 @@ def with_gradients(
 
 def _casts(forward: Number, backward: Number, dtype: str, frozen: bool) -> list[Op]:
     """Operands brought to 8 or 4 bits: read in 16, written as they are and, for a weight's gradient, transposed."""
-    each = bytes_of(dtype) + (1.0 if frozen else 2.0) * operand_bytes(dtype)
+    # What norms and activations write is cast where it is written: half of what is read is read for that alone.
+    each = 0.5 * bytes_of(dtype) + (1.0 if frozen else 2.0) * operand_bytes(dtype)
     return [
         Op(name="casts", kind="elementwise", phase="forward", bytes=each * forward),
         Op(name="casts", kind="elementwise", phase="backward", bytes=each * backward),
