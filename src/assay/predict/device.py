@@ -29,6 +29,7 @@ class Device:
     units: Number
     host_bytes_per_s: Number  # one way
     streaming_bytes_per_s: Number
+    memory_bytes: Number
     per_node: Number
     nodes: Number
 
@@ -48,7 +49,8 @@ def device(system: System, precision: str) -> Device:
         bandwidth_bytes_per_s=chip.bandwidth_bytes_per_s, cache_bytes=(chip.on_chip_bytes or 0.0) if cached else 0.0,
         cache_bytes_per_s=inside if cached else chip.bandwidth_bytes_per_s, units=float(chip.compute_units or 0),
         host_bytes_per_s=chip.host_bandwidth_bytes_per_s or 0.0,
-        streaming_bytes_per_s=chip.streaming_bandwidth_bytes_per_s or 0.0, per_node=float(system.count_per_node),
+        streaming_bytes_per_s=chip.streaming_bandwidth_bytes_per_s or 0.0, memory_bytes=chip.memory_bytes,
+        per_node=float(system.count_per_node),
         nodes=float(system.nodes),
     )  # fmt: skip
 

@@ -18,7 +18,10 @@ CLASS: Mapping[str, float] = {
     "inner_link": 0.3, "outer_link": 0.4, "inner_latency_s": 0.5, "outer_latency_s": 0.5, "overlap_data": 0.4,
     "overlap_tensor": 0.5, "overlap_expert": 0.5, "step_overhead_s": 0.2, "straggler": 0.4,
 }  # fmt: skip
-MAKER: Mapping[str, float] = {"matmul": 0.2, "memory": 0.15, "launch_s": 0.2, "attention": 0.2, "routing_s": 0.3}
+MAKER: Mapping[str, float] = {
+    "matmul": 0.3, "memory": 0.25, "launch_s": 0.4, "attention": 0.3, "routing_s": 0.3, "overlap_data": 0.3,
+    "overlap_tensor": 0.3, "step_overhead_s": 0.3, "straggler": 0.3,
+}  # fmt: skip
 DEVICE: Mapping[str, float] = {"matmul": 0.35, "attention": 0.4, "memory": 0.15, "matmul_8bit": 0.25, "launch_s": 0.2}
 # How a kind of job (experts, convolutions, adapters, look-ups) differs from dense layers on the same class of device:
 # other kernels, other frameworks, and often no host in the way.

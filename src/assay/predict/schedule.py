@@ -109,7 +109,8 @@ def weight_streaming(job: Job, on: Device, net: Reached, exchanges: Exchanges, c
 def tile_pipeline(job: Job, on: Device, net: Reached, exchanges: Exchanges, constants: Constants) -> Terms:
     """A pipeline of SRAM-resident stages: (m + p - 1) beats of the slowest stage, then one gradient exchange.
 
-    The optimizer's state streams from memory beside the chip (Graphcore, "Pipelining and gradient accumulation").
+    The optimizer's state streams from memory beside the chip where it is large (Graphcore, "Pipelining and gradient
+    accumulation").
     """
     m, p = job.micro_batches, job.pipeline
     beat = {term: job.columns[term] / p for term in COMPUTE}
@@ -120,11 +121,14 @@ def tile_pipeline(job: Job, on: Device, net: Reached, exchanges: Exchanges, cons
     terms["bubble"] = (p - 1.0) * (sum(beat.values(), np.zeros(())) + hop)
     terms["data"] = np.where(job.data > 1, 2.0 * exchanges.shards.seconds(2.0 * job.parameters), 0.0)
     streaming = np.asarray(on.streaming_bytes_per_s, dtype=np.float64)
-    off_chip = np.where(streaming > 0, streaming, on.bandwidth_bytes_per_s)
+    small = job.state.optimizer_bytes * job.parameters < _BESIDE * np.asarray(on.memory_bytes)
+    off_chip = np.where((streaming > 0) & ~small, streaming, on.bandwidth_bytes_per_s)
     terms["optimizer"] = job.state.traffic_bytes * job.parameters / (off_chip * constants.memory)
     terms["host"] = constants.step_overhead_s + np.zeros_like(m)
     return terms
 
+
+_BESIDE = 0.25  # of a device's SRAM that the optimizer's state may take; more lies in the memory beside it
 
 SCHEDULES = {"kernels": kernels, "weight-streaming": weight_streaming, "tile-pipeline": tile_pipeline}
 
