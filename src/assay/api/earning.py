@@ -15,6 +15,7 @@ from assay.calibration import Calibration, Constants
 from assay.errors import InputError
 from assay.predict import trial
 from assay.predict import validate as filling
+from assay.predict.calibrated import widening
 from assay.predict.figures import STEADY, speed_of
 from assay.predict.fit import Fit, Observations, constants_of, fit, moved, spread_ln
 from assay.predict.hierarchy import CLASS, DEVICE, MAKER, REFERENCE, Label, levels
@@ -205,8 +206,11 @@ def _spread(
 ) -> Calibration:
     """The calibration with the half-widths that held 90 % of what it had not seen: in all, and by regime.
 
-    A device's own residuals stand where there are enough of them from more than one source; else its class's.
+    A device's own residuals stand where there are enough of them from more than one source; else its class's. Each
+    counts by the width that its assumed fields ask for (normalised conformal; Lei et al. 2018, §5.2), which a prediction gives
+    back by its own.
     """
+    unseen = unseen / np.array([widening(one.assumed) for one in taught])
     everyone = np.ones(len(taught), dtype=bool)
     own = np.array([one.label.device == device for one in taught]) if device else everyone
     regimes = {}
