@@ -21,7 +21,7 @@ class Recompute(IntEnum):
     """Which activations are computed again in the backward pass instead of kept (Korthikanti et al. 2022)."""
 
     NONE = 0
-    SELECTIVE = 1  # the attention core only
+    SELECTIVE = 1  # what is cheap: the attention core, or where no scores are stored norms and activations
     FULL = 2  # each layer from its input
 
 

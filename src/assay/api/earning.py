@@ -207,8 +207,8 @@ def _spread(
     """The calibration with the half-widths that held 90 % of what it had not seen: in all, and by regime.
 
     A device's own residuals stand where there are enough of them from more than one source; else its class's. Each
-    counts by the width that its assumed fields ask for (normalised conformal; Lei et al. 2018, §5.2), which a prediction gives
-    back by its own.
+    counts by the width that its assumed fields ask for (normalised conformal; Lei et al. 2018, §5.2), which a
+    prediction gives back by its own.
     """
     unseen = unseen / np.array([widening(one.assumed) for one in taught])
     everyone = np.ones(len(taught), dtype=bool)

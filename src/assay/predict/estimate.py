@@ -250,11 +250,11 @@ def layer_step_s(job: Workload, system: System, plan: Plan, constants: Constants
     laid = lay_out(job, system, plan)
     table = layer_seconds(laid.book, laid.device, reached(laid.fabric, constants), constants)
     count = family(job.model).limits(job.model.shape, job).layers
-    forward, backward, core = (
+    forward, backward, cheap = (
         sum(float(table[f"{prefix}_{term}"][0]) for term in layers.TERMS) / count
-        for prefix in ("forward", "backward", "core_forward")
+        for prefix in ("forward", "backward", "again")
     )
-    again = {Recompute.FULL: forward, Recompute.SELECTIVE: core}.get(Recompute(int(plan.recompute)), 0.0)
+    again = {Recompute.FULL: forward, Recompute.SELECTIVE: cheap}.get(Recompute(int(plan.recompute)), 0.0)
     return forward, backward + again
 
 

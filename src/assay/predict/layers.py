@@ -87,14 +87,14 @@ def book_of(job: Workload, layout: Layout) -> Book:
 def micro_batch(columns: Columns) -> dict[str, Array]:
     """Both passes of the whole model by term, for each recomputation level: arrays of shape (3, rows).
 
-    Full recomputation adds the whole forward pass again, selective its attention core (Korthikanti et al. 2022, §5).
+    Full recomputation adds the whole forward pass again, selective what is cheap (Korthikanti et al. 2022, §5).
     `compute_forward` and `compute_backward` are what communication can hide behind, waiting for the host included;
     `weight_gradients` what of it a zero-bubble schedule puts off; `head` is the ends of the model.
     """
     table = {}
     for term in TERMS:
         once = columns[f"forward_{term}"] + columns[f"backward_{term}"]
-        table[term] = np.stack([once, once + columns[f"core_forward_{term}"], once + columns[f"forward_{term}"]])
+        table[term] = np.stack([once, once + columns[f"again_{term}"], once + columns[f"forward_{term}"]])
     behind = (*COMPUTE, "launch")
     forward = sum((columns[f"forward_{term}"] for term in behind), np.zeros(()))
     table["compute_forward"] = np.stack([forward] * 3)

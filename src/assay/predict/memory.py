@@ -46,7 +46,7 @@ def activation_columns(job: Workload, layout: Layout) -> Mapping[str, Array]:
     for layer in writes.layers(shape, job, layout):
         kept = layer.kept
         total += layer.count * np.stack(
-            np.broadcast_arrays(kept.everything, kept.without_core, kept.inputs, total[0])[:3]
+            np.broadcast_arrays(kept.everything, kept.without_cheap, kept.inputs, total[0])[:3]
         )
         most = np.maximum(most, kept.everything)
     head = np.broadcast_to(writes.ends(shape, job, layout).kept.everything, total[0].shape)

@@ -34,7 +34,7 @@ class Op:
     launches: float = 1.0  # kernels this stands for
     repeats: Number = 1.0  # equal operations in a row
     narrow: bool = False  # runs at the job's precision where that is 8 or 4 bits; others stay at 16
-    core: bool = False  # of the attention core: what selective recomputation does twice
+    again: Number = 0.0  # share of it that selective recomputation does twice
     waits: float = 0.0  # times that the host and the device wait for each other: routing that depends on data
     hidden: bool = False  # a message that is sent while the layer computes
 
@@ -57,14 +57,14 @@ class Layout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """Bytes a layer keeps of one micro-batch: all of it, all but the attention core, or only the layer's input."""
+    """Bytes a layer keeps of one micro-batch: all of it, all but what is cheap to compute again, or only its input."""
 
     everything: Number
-    without_core: Number
+    without_cheap: Number
     inputs: Number
 
 
-NOTHING = Kept(everything=0.0, without_core=0.0, inputs=0.0)
+NOTHING = Kept(everything=0.0, without_cheap=0.0, inputs=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,10 +155,12 @@ def _casts(forward: Number, backward: Number, dtype: str, frozen: bool) -> list[
 _BACKWARD_PASSES = 1.5
 
 
-def pointwise(name: str, moved: Number, launches: float, backward: float = _BACKWARD_PASSES) -> list[Op]:
+def pointwise(
+    name: str, moved: Number, launches: float, backward: float = _BACKWARD_PASSES, again: Number = 0.0
+) -> list[Op]:
     """Operations that only move bytes: `moved` forward, and `backward` times as many for the gradient."""
     return [
-        Op(name=name, kind="elementwise", phase="forward", bytes=moved, launches=launches),
+        Op(name=name, kind="elementwise", phase="forward", bytes=moved, launches=launches, again=again),
         Op(name=name, kind="elementwise", phase="backward", bytes=backward * moved, launches=launches),
     ]
 

@@ -306,11 +306,8 @@ def _sensible(plan: Plan, seq_len: int) -> Bools:
     z, d, p, t, s = (
         np.asarray(x) for x in (plan.zero_stage, plan.data, plan.pipeline, plan.tensor, plan.sequence_parallel)
     )
-    flash = np.asarray(plan.flash_attention)
     whole = (s == 0) | ((t > 1) & (seq_len % t == 0))
-    # A fused kernel never stores the attention core: there is nothing to recompute selectively.
-    kept = (np.asarray(plan.recompute) != Recompute.SELECTIVE) | ~flash
-    ok: Bools = ((z == 0) | (d > 1)) & ((z < 2) | (p == 1)) & whole & kept
+    ok: Bools = ((z == 0) | (d > 1)) & ((z < 2) | (p == 1)) & whole
     return ok
 
 

@@ -53,7 +53,7 @@ def layers(shape: DlrmShape, job: Workload, layout: Layout) -> list[Layer]:
 
                 *_interaction_ops(shape, b, job), *_mlp_ops("top", (crossed, *shape.top_mlp), b, job),
             ],
-            kept=Kept(everything=kept, without_core=kept, inputs=b * size * crossed),
+            kept=Kept(everything=kept, without_cheap=kept, inputs=b * size * crossed),
         )
     ]  # fmt: skip
 

@@ -24,7 +24,7 @@ def layers(shape: TracedShape, job: Workload, layout: Layout) -> list[Layer]:
     return [
         Layer(
             count=1.0, ops=[_op(op, job, layout.micro_batch) for op in shape.ops],
-            kept=Kept(everything=kept, without_core=kept, inputs=inputs),
+            kept=Kept(everything=kept, without_cheap=kept, inputs=inputs),
         )
     ]  # fmt: skip
 
