@@ -21,7 +21,7 @@ from assay.cli.main import main
 from assay.errors import AssayError, InputError, inert, shown
 from assay.files import read_csv, write_text
 from assay.plan import Plan, parse_plan
-from assay.predict import search
+from assay.predict import legal
 from assay.units import parse
 
 JOB = {"model": "gpt2", "seq_len": 1024, "global_batch": 512}
@@ -95,7 +95,7 @@ def test_the_nearest_legal_plan_is_legal_as_it_is_written(**plan: int) -> None:
         assay.predict(job, machine, Plan(**plan))
     except InputError as error:
         written = error.hint.split('"')[1]
-        assert search.problem(job, machine, parse_plan(written)) == ""
+        assert legal.problem(job, machine, parse_plan(written)) == ""
 
 
 def test_a_path_may_be_text_wherever_a_path_may_be(tmp_path: Path) -> None:

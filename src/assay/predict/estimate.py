@@ -120,7 +120,7 @@ def memory_of(job: Workload, plan: Plan, constants: Constants, table: Table | No
 
 
 def price(job: Workload, system: System, plan: Plan, constants: Constants, table: Table | None = None) -> Priced:
-    """Time, memory and power of every plan of a grid. Plans are taken as legal: `search.problem` says if one is not."""
+    """Time, memory and power of every plan of a grid. Plans are taken as legal: `legal.problem` says if one is not."""
     table = table or table_of(job, system, plan, constants)
     grid, level = _grid(plan), _level(plan, table.laid.layouts)
     on, held = _stages(job, grid), _gathered(table.laid.held, level)
