@@ -15,7 +15,7 @@ from assay.calibration import Constants
 from assay.hardware import System
 from assay.plan import Plan
 from assay.predict.book import COMPUTE, MESSAGES, Book, Index, book, work_of
-from assay.predict.device import device
+from assay.predict.device import as_run, device
 from assay.predict.families import family
 from assay.predict.ops import Array, Layout
 from assay.predict.roofline import KINDS, seconds
@@ -109,6 +109,7 @@ def points(job: Workload, plan: Plan, system: System, constants: Constants) -> t
     """Each kind of operation of one plan, summed over a step on one device: its work, its bytes, its time."""
     writes, shape, on = family(job.model), job.model.shape, device(system, job.precision)
     layout = layout_of(axes_of(*layout_columns(plan)))
+    job = as_run(job, system)
     runs = job.global_batch / float(np.asarray(plan.data * plan.micro_batch).ravel()[0])
     stages = float(np.asarray(plan.pipeline).ravel()[0])
     runs_of = [(layer.count / stages, layer) for layer in writes.layers(shape, job, layout)]
