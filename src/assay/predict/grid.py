@@ -162,6 +162,7 @@ def _sensible(plan: Plan, seq_len: int) -> Bools:
     z, d, p, t, s = (
         np.asarray(x) for x in (plan.zero_stage, plan.data, plan.pipeline, plan.tensor, plan.sequence_parallel)
     )
+    whole = (s == 0) | ((t > 1) & (seq_len % t == 0))
     ok: Bools = ((z == 0) | (d > 1)) & ((z < 2) | (p == 1)) & whole
     return ok
 

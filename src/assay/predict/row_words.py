@@ -9,6 +9,7 @@ from dataclasses import replace
 from assay.hardware import System
 from assay.plan import Recompute
 from assay.published import PublishedRow
+from assay.workload import Optimizer, Storage
 
 # Of a pack's length, what one of its sequences takes where the source does not say: BERT's second phase fills half of
 # its 512 tokens, its first nearly all of its 128 (Krell et al. 2021, arXiv 2107.02027).
@@ -34,8 +35,20 @@ def names(model: str) -> Iterator[str]:
 
 def adapter_rank(row: PublishedRow) -> int | None:
     """The rank of a row's adapters; None where all weights learn."""
-    text = f"{row.model} {row.row_flag}".lower()
-    return _RANK if re.search(r"lora|peft", text) else None
+    text = f"{row.model} {row.row_flag} {row.family}".lower()
+    return _RANK if re.search(r"lora|peft", text) or re.match(r"Q?LoRA\b", row.notes) else None
+
+
+def storage(row: PublishedRow) -> Storage | None:
+    """How a row's weights and their state are stored, where its words say that all of it has 16 bits."""
+    return "half" if "pure" in row.precision.lower() or row.source.startswith("torchtune") else None
+
+
+def optimizer(row: PublishedRow, samples: bool) -> Optimizer:
+    """The optimizer a row names; else momentum for pictures and clicks, Adam for tokens."""
+    if re.search(r"8-?bit Adam", row.notes):
+        return "adam-8bit"
+    return "sgd" if samples else "adam"
 
 
 def mean_len(row: PublishedRow, seq_len: int) -> float | None:

@@ -58,7 +58,7 @@ def case_of(row: PublishedRow, system: System, known: Model | None) -> Case:
     job = Workload(
         name=row.id, model=model, seq_len=seq_len, global_batch=batch, precision=precision,
         mean_len=words.mean_len(row, seq_len), adapter_rank=words.adapter_rank(row),
-        optimizer="sgd" if model.family in ("convnet", "dlrm") else "adam",
+        optimizer=words.optimizer(row, model.family in ("convnet", "dlrm")), storage=words.storage(row),
     )  # fmt: skip
     assumed += (_PER_PROCESS,) if words.per_process(row) else ()
     assumed += told + spoken + lengths + (() if row.recompute or model.family in _SAMPLES else (_RECOMPUTED,))
