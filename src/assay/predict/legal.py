@@ -50,6 +50,9 @@ def problem(job: Workload, system: System, plan: Plan) -> str:
         (job.global_batch % batch == 0, f"a global batch of {job.global_batch}", "dp × mbs", job.global_batch, batch),
         (at.positions % plan.context == 0, f"{at.positions} tokens", "cp", at.positions, plan.context),
     ]
+    for name, has, asked in (("tp", "attention heads", plan.tensor), ("cp", "sequence", plan.context)):
+        if asked > 1 and {"tp": heads, "cp": at.positions}[name] == 1 and not job.model.has_tokens:
+            return f"{job.model.name} has no {has} to cut over {name} = {asked}; nearest legal {name}: 1"
     for holds, what, name, whole, asked in rules:
         if not holds:
             nearest, verb = nearest_divisor(whole, int(asked)), "does" if what.startswith("a ") else "do"
