@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from assay.hardware import System
-from assay.plan import Plan, Recompute
+from assay.plan import Offload, Plan, Recompute, Schedule
 from assay.predict.families import family
 from assay.predict.ops import Bools
 from assay.workload import Workload
@@ -37,43 +37,56 @@ class Options:
     recompute: tuple[int, ...] = (Recompute.NONE, Recompute.SELECTIVE, Recompute.FULL)
     flash_attention: tuple[bool, ...] = (True,)
     sequence_parallel: tuple[bool, ...] = (False, True)
+    fused: tuple[bool, ...] = (True,)
+    schedule: tuple[int, ...] = (Schedule.ONE_F_ONE_B,)
+    offload_optimizer: tuple[int, ...] = (Offload.NONE,)
+    offload_activations: tuple[int, ...] = (Offload.NONE,)
     again: tuple[float, ...] = (1.0,)  # shares of a stage's layers that full recomputation may apply to
     room: float = 1.0  # of a device's memory that a plan may take; above 1 where what ran is looked for
     uneven: bool = False  # pipeline stages need not hold equally many layers
-    # What is not searched keeps these values: schedule, sharding group, offload, fusion …
+    # What is not searched keeps these values: sharding group, kind of context parallelism …
     kept: Plan = field(default_factory=Plan)
 
 
 def blocks(job: Workload, system: System, options: Options) -> Iterator[Plan]:
     """The legal grid in blocks of plans: cells (t, c, p, v, b) times options (ZeRO, recomputation, …)."""
     _keep_freed_memory()
-    t, c, e, p, v, b, d = cells(job, system, options)
-    z, r, f, s, a = (x.ravel() for x in np.meshgrid(
-        options.zero_stage, options.recompute, options.flash_attention, options.sequence_parallel, options.again,
-        indexing="ij",
-    ))  # fmt: skip
-    some = (a == 1.0) | (r == Recompute.FULL)
-    z, r, f, s, a = z[some], r[some], f[some], s[some], a[some]
+    sizes = dict(zip(_SIZES, cells(job, system, options), strict=True))
+    chosen = _choices(job, options)
     depth = family(job.model).limits(job.model.shape, job).layers
-    per_block = max(1, _BLOCK // len(z))
-    for start in range(0, len(t), per_block):
-        cell = slice(start, start + per_block)
-        every = Plan(
-            tensor=t[cell, None], pipeline=p[cell, None], data=d[cell, None],
-            zero_stage=z, recompute=r, flash_attention=f, sequence_parallel=s,
-        )  # fmt: skip
-        i, o = np.nonzero(_sensible(every, job.seq_len))
+    per_block = max(1, _BLOCK // len(chosen["zero_stage"]))
+    for start in range(0, len(sizes["tensor"]), per_block):
+        some = {name: column[start : start + per_block] for name, column in sizes.items()}
+        i, o = np.nonzero(_sensible({n: x[:, None] for n, x in some.items()} | chosen, job.seq_len))
         if len(i):
-            i += start
-            found = replace(
-                options.kept, tensor=t[i], context=c[i], expert=e[i], pipeline=p[i], virtual=v[i], micro_batch=b[i],
-                data=d[i], zero_stage=z[o], recompute=r[o], flash_attention=f[o], sequence_parallel=s[o],
-            )  # fmt: skip
-            if np.all(a == 1.0):
-                yield found
-            else:
-                layers = np.maximum(1, np.round(a[o] * depth / p[i])).astype(np.int64)
-                yield replace(found, recompute_layers=np.where(a[o] < 1.0, layers, options.kept.recompute_layers))
+            yield _block({n: x[i] for n, x in some.items()}, {n: x[o] for n, x in chosen.items()}, options, depth)
+
+
+def _block(sizes: Mapping[str, Any], chosen: Mapping[str, Any], options: Options, depth: int) -> Plan:
+    """Plans of these sizes and choices; what has one value for all stays that value."""
+    again = chosen["again"]
+    picked = {n: x if len(getattr(options, n)) > 1 else x[0].item() for n, x in chosen.items() if n in _CHOICES}
+    found = replace(options.kept, **sizes, **picked | {"zero_stage": chosen["zero_stage"]})
+    if np.all(again == 1.0):
+        return found
+    layers = np.maximum(1, np.round(again * depth / sizes["pipeline"])).astype(np.int64)
+    return replace(found, recompute_layers=np.where(again < 1.0, layers, options.kept.recompute_layers))
+
+
+_SIZES = ("tensor", "context", "expert", "pipeline", "virtual", "micro_batch", "data")
+_CHOICES = ("zero_stage", "recompute", "flash_attention", "sequence_parallel", "fused", "schedule",
+            "offload_optimizer", "offload_activations")  # fmt: skip
+
+
+def _choices(job: Workload, options: Options) -> dict[str, Any]:
+    """Every combination of what is chosen beside sizes; only levels of recomputation that change something."""
+    levels = family(job.model).limits(job.model.shape, job).recompute
+    values: dict[str, Any] = {name: getattr(options, name) for name in (*_CHOICES, "again")}
+    values["recompute"] = [r for r in options.recompute if r in levels] or [Recompute.NONE]
+    columns = [x.ravel() for x in np.meshgrid(*values.values(), indexing="ij")]
+    chosen = dict(zip(values, columns, strict=True))
+    some = (chosen["again"] == 1.0) | (chosen["recompute"] == Recompute.FULL)
+    return {name: column[some] for name, column in chosen.items()}
 
 
 def _keep_freed_memory() -> None:
@@ -86,13 +99,9 @@ def _keep_freed_memory() -> None:
 
 def every_value(job: Workload, system: System, options: Options) -> Plan:
     """A grid in which every value of every dimension occurs: what the table must hold."""
-    t, c, e, p, v, b, d = cells(job, system, options)
-    columns = {"tensor": t, "context": c, "expert": e, "pipeline": p, "virtual": v, "micro_batch": b, "data": d}
-    more = {
-        "zero_stage": options.zero_stage, "recompute": options.recompute,
-        "flash_attention": options.flash_attention, "sequence_parallel": options.sequence_parallel,
-    }  # fmt: skip
-    return replace(options.kept, **columns, **{n: np.asarray(v) for n, v in more.items()})  # type: ignore[arg-type]
+    columns = dict(zip(_SIZES, cells(job, system, options), strict=True))
+    more = {name: np.asarray(getattr(options, name)) for name in _CHOICES}
+    return replace(options.kept, **columns, **more)  # type: ignore[arg-type]
 
 
 def take(plan: Plan, index: Bools | np.ndarray[tuple[int, ...], np.dtype[np.intp]]) -> Plan:
@@ -157,13 +166,15 @@ def _axis(allowed: tuple[int, ...] | None, whole: int) -> list[int]:
     return divisors(whole) if allowed is None else [x for x in allowed if x > 0 and whole % x == 0]
 
 
-def _sensible(plan: Plan, seq_len: int) -> Bools:
-    """Options that mean something: no sharding over one replica, no sequence parallelism without tensor parallelism."""
-    z, d, p, t, s = (
-        np.asarray(x) for x in (plan.zero_stage, plan.data, plan.pipeline, plan.tensor, plan.sequence_parallel)
-    )
+def _sensible(plan: Mapping[str, Any], seq_len: int) -> Bools:
+    """Options that mean something: no sharding over one replica, no sequence parallelism without tensor parallelism, no
+    schedule without stages, and none interleaved that has no such form.
+    """
+    z, d, p, t, s = (plan[name] for name in ("zero_stage", "data", "pipeline", "tensor", "sequence_parallel"))
     whole = (s == 0) | ((t > 1) & (seq_len % t == 0))
-    ok: Bools = ((z == 0) | (d > 1)) & ((z < 2) | (p == 1)) & whole
+    usual = plan["schedule"] == Schedule.ONE_F_ONE_B
+    in_order = usual | ((p > 1) & ((plan["virtual"] == 1) | (plan["schedule"] != Schedule.GPIPE)))
+    ok: Bools = ((z == 0) | (d > 1)) & ((z < 2) | (p == 1)) & whole & in_order
     return ok
 
 

@@ -97,6 +97,7 @@ class Limits:
     heads: int = 1  # tensor; 1 = it cannot be cut
     experts: int = 1  # expert
     positions: int = 1  # context
+    recompute: tuple[int, ...] = (0, 2)  # levels of recomputation (`plan.Recompute`) that change something
 
 
 def bytes_of(dtype: str) -> float:

@@ -45,6 +45,7 @@ def limits(shape: TransformerShape, job: Workload) -> Limits:
     return Limits(
         layers=shape.layers, heads=int(np.gcd.reduce(heads)) if heads else 1,
         experts=int(np.gcd.reduce(experts)) if experts else 1, positions=job.seq_len,
+        recompute=(0, 1, 2),
     )  # fmt: skip
 
 
