@@ -254,16 +254,18 @@ def layer_step_s(job: Workload, system: System, plan: Plan, constants: Constants
         sum(float(table[f"{prefix}_{term}"][0]) for term in layers.TERMS) / count
         for prefix in ("forward", "backward", "again")
     )
-    again = {Recompute.FULL: forward, Recompute.SELECTIVE: cheap}.get(Recompute(int(plan.recompute)), 0.0)
+    half = cheap + 0.5 * float(table["forward_matmul"][0]) / count
+    again = (0.0, cheap, forward, half)[int(plan.recompute)]
     return forward, backward + again
 
 
 def executed(plan: Plan) -> float:
-    """FLOP executed for each model FLOP of one plan: 4/3 where every layer's forward pass runs twice.
+    """FLOP executed for each model FLOP of one plan: 4/3 where every layer's forward pass runs twice, 7/6 where half does.
 
     What selective recomputation adds is a few per cent (Korthikanti et al. 2022, §5) and is not counted.
     """
-    return 4.0 / 3.0 if int(np.asarray(plan.recompute).ravel()[0]) == Recompute.FULL else 1.0
+    extra = {Recompute.FULL: 1.0 / 3.0, Recompute.PER_OP: 1.0 / 6.0}
+    return 1.0 + extra.get(Recompute(int(np.asarray(plan.recompute).ravel()[0])), 0.0)
 
 
 def kept_per_layer_bytes(job: Workload, plan: Plan) -> float:
