@@ -57,6 +57,7 @@ CONSTANTS: Mapping[str, str] = {
     "outer_latency_s": "the same between nodes",
     "overlap_data": "share of data-parallel communication hidden",
     "overlap_tensor": "share of tensor-parallel communication hidden",
+    "speed": "of what all of this says, what this site's own runs reach",
     "step_overhead_s": "a step: logging, data, synchronisation",
     "straggler": "growth of step time with each doubling of nodes",
     "reserve_bytes": "context and communication buffers",
