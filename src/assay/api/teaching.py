@@ -14,6 +14,7 @@ from assay.api.observing import observe
 from assay.calibration import Calibration
 from assay.catalog import Folders
 from assay.catalog.calibrations import calibrations
+from assay.counting import parameters
 from assay.errors import AssayError, InputError, MeasureError
 from assay.hardware import System
 from assay.measure.inventory import detect
@@ -145,8 +146,9 @@ def _step(run: Run, path: Path, shelf: _Shelf) -> _Placed:
     system = shelf.system(run, path, plan)
     refuse_illegal(job, system, plan)
     sure = math.log(timed.high / timed.low) / (2.0 * _NORMAL) if timed.low and timed.high else timed.spread
+    size = f"{parameters(job.model.shape) / 1e6:.3g} M"
     step = MeasuredStep(
-        name=f"{job.name} {job.precision} {plan}", runs=(run.id,), job=job, plan=plan,
+        name=f"{job.name} {size} {job.precision} {plan}", runs=(run.id,), job=job, plan=plan,
         laid=trial.row(job, system, plan), step_s=timed.value, noise_ln=sure, doubt=_doubt(run, path),
     )  # fmt: skip
     return system, step

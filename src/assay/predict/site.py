@@ -31,6 +31,7 @@ TAU: Mapping[str, float] = {
     "inner_link": 0.35, "outer_link": 0.35, "overlap_data": 0.5, "overlap_tensor": 0.5,
 }  # fmt: skip
 _ALONE = 0.3  # of these τ where there is one step: nobody can tell which constant it means, and the factor takes most
+_MOST = 1.0  # τ of anything, however little is known of a machine
 _LEVEL = "site"
 _SAME_LN = 0.05  # what a setting moves by from one software release to the next: nothing is known better
 _NOTHING = 0.01  # an offset that is not worth a line
@@ -89,8 +90,8 @@ class _Known:
 
     def tau(self, steps: int) -> Mapping[str, float]:
         """How far so many steps can move each constant."""
-        scale = self.half_ln / _KNOWN_LN
-        return {n: scale * tau * (_ALONE if steps == 1 and n != SPEED else 1.0) for n, tau in TAU.items()}
+        wide = {name: min(_MOST, tau * self.half_ln / _KNOWN_LN) for name, tau in TAU.items()}
+        return {name: tau * (_ALONE if steps == 1 and name != SPEED else 1.0) for name, tau in wide.items()}
 
     def with_constants(self, constants: Constants) -> Calibrated:
         return replace(self.calibrated, constants=constants)
