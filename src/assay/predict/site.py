@@ -121,7 +121,7 @@ def taught(
     )  # fmt: skip
 
 
-def _apart(points: Sequence[MeasuredStep], known: _Known) -> tuple[Sequence[MeasuredStep], Sequence[MeasuredStep]]:
+def _apart(points: Sequence[MeasuredStep], known: _Known) -> tuple[list[MeasuredStep], list[MeasuredStep]]:
     """The points that teach, and those that disagree with all the others and whose own record says why."""
     own = known.with_constants(_constants(known, _fit(points, known)))
     wild = _wild([_ln_error(one, own) for one in points])
