@@ -20,7 +20,7 @@ from assay.predict.families import family
 from assay.predict.network import Fabric, Gather, Reached, fabric, gather, reached
 from assay.predict.ops import Array, bytes_of
 from assay.predict.power import node_power_w
-from assay.predict.schedule import SCHEDULES, Exchanges, Job
+from assay.predict.schedule import Exchanges, Job, step_terms
 from assay.predict.stages import Stages, stages
 from assay.predict.state import state_of
 from assay.workload import Workload
@@ -158,7 +158,7 @@ def _terms(job: Job, system: System, table: Table, constants: Constants) -> dict
     exchanges = Exchanges(
         shards=_rows(table.shards, place), copies=_rows(table.copies, place), experts=_rows(table.experts, place)
     )
-    return SCHEDULES[system.accelerator.execution](job, table.laid.device, table.net, exchanges, constants)
+    return step_terms(system.accelerator.execution, job, table.laid.device, table.net, exchanges, constants)
 
 
 def schedule_job(
@@ -256,7 +256,7 @@ def layer_step_s(job: Workload, system: System, plan: Plan, constants: Constants
     )
     half = cheap + 0.5 * float(table["forward_matmul"][0]) / count
     again = (0.0, cheap, forward, half)[int(plan.recompute)]
-    return forward, backward + again
+    return forward / constants.speed, (backward + again) / constants.speed
 
 
 def executed(plan: Plan) -> float:
