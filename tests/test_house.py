@@ -72,6 +72,7 @@ PURE = {
     "Score.mean_error": "a mean of ratios less one",
     "Score.coverage": "share of rows inside their interval",
     "Score.rank": "a correlation",
+    "Ranked.rank": "a correlation",
     "Observed.ln_predicted": "a function to the logarithm of a figure",
     "Observed.ln_measured": "the logarithm of a figure, as ln_predicted",
     "Fit.devices": "each in the unit of the constant it replaces",
@@ -364,6 +365,7 @@ PAGES = [
     "docs/measured.md",
     "docs/tracing.md",
     "docs/design.md",
+    "docs/how-accurate.md",
     *(f"docs/decisions/{p.name}" for p in (ROOT / "docs" / "decisions").glob("*.md")),
 ]
 
