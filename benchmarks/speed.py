@@ -17,7 +17,7 @@ import numpy as np
 from assay.api import predicting
 from assay.calibration import Constants
 from assay.hardware import System
-from assay.plan import Plan
+from assay.plan import Offload, Plan, Schedule
 from assay.predict import cost, estimate, search
 from assay.predict.ops import Array
 from assay.workload import Workload
@@ -52,7 +52,8 @@ def question(model: str = "gpt3-175b", machine: str = "dgx-a100-80gb", nodes: in
     system = predicting.system(machine, nodes)
     widest = search.Options(
         context=tuple(search.divisors(job.seq_len)), micro_batch=tuple(search.divisors(batch)),
-        flash_attention=(False, True),
+        flash_attention=(False, True), fused=(False, True), schedule=tuple(Schedule), offload_optimizer=tuple(Offload),
+        offload_activations=tuple(Offload),
     )  # fmt: skip
     return Question(job=job, machine=system, constants=predicting.calibrated(system).constants, widest=widest)
 

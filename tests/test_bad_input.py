@@ -21,7 +21,7 @@ from assay.cli.main import main
 from assay.errors import AssayError, InputError, inert, shown
 from assay.files import read_csv, write_text
 from assay.plan import Plan, parse_plan
-from assay.predict import search
+from assay.predict import legal
 from assay.units import parse
 
 JOB = {"model": "gpt2", "seq_len": 1024, "global_batch": 512}
@@ -40,16 +40,24 @@ def typed(*args: str) -> tuple[int, str, str]:
 ODD = [0, -1, 10**400, 10**5000, 1.5, float("nan"), float("inf"), 1e308, "8", "", None, [1, 2], b"1"]
 
 
-@pytest.mark.parametrize("name", [f for f in Plan.__dataclass_fields__ if f not in ("zero_stage", "recompute")])
+# Fields of a plan whose 0 says something: a switch that is off, the first of some levels, all there are.
+SWITCHES = ("sequence_parallel", "flash_attention", "fused")
+LEVELS = {"zero_stage": 3, "recompute": 2, "schedule": 2, "context_kind": 2, "offload_optimizer": 2,
+          "offload_activations": 2}  # fmt: skip
+ALL = ("recompute_layers", "shard")
+
+
+@pytest.mark.parametrize("name", Plan.__dataclass_fields__)
 @pytest.mark.parametrize("value", ODD, ids=lambda value: shown(value)[:12])
 def test_a_plan_of_a_size_that_cannot_be_is_never_made(name: str, value: object) -> None:
-    if value == 0 and name in ("sequence_parallel", "flash_attention"):
-        return  # what False is equal to
+    if value == 0 and name in (*SWITCHES, *LEVELS, *ALL):
+        assert getattr(Plan(**{name: value}), name) == 0
+        return
     with pytest.raises(InputError, match=f"plan: {name} = .* is not possible; write"):
         Plan(**{name: value})
 
 
-@pytest.mark.parametrize(("name", "most"), [("zero_stage", 3), ("recompute", 2)])
+@pytest.mark.parametrize(("name", "most"), LEVELS.items())
 def test_levels_of_a_plan_end_where_they_end(name: str, most: int) -> None:
     assert Plan(**{name: np.int64(most)}) == Plan(**{name: most})
     for value in (-1, most + 1, float("nan"), "full"):
@@ -87,15 +95,16 @@ def test_a_grid_of_plans_is_not_predicted_as_one() -> None:
 sizes = st.integers(1, 24)
 
 
-@given(tensor=sizes, pipeline=sizes, data=sizes, micro_batch=sizes, virtual=sizes, context=sizes,
-       zero_stage=st.integers(0, 3))  # fmt: skip
+@given(tensor=sizes, pipeline=sizes, data=sizes, micro_batch=sizes, virtual=sizes, context=sizes, expert=sizes,
+       zero_stage=st.integers(0, 3), shard=st.integers(0, 24), schedule=st.integers(0, 2),
+       context_kind=st.integers(0, 2), recompute=st.integers(0, 2), recompute_layers=st.integers(0, 24))  # fmt: skip
 def test_the_nearest_legal_plan_is_legal_as_it_is_written(**plan: int) -> None:
     job, machine = assay.workload(**JOB), assay.system("hgx-h100", nodes=2)
     try:
         assay.predict(job, machine, Plan(**plan))
     except InputError as error:
         written = error.hint.split('"')[1]
-        assert search.problem(job, machine, parse_plan(written)) == ""
+        assert legal.problem(job, machine, parse_plan(written)) == ""
 
 
 def test_a_path_may_be_text_wherever_a_path_may_be(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from benchmarks import day, deciding, footprint, overhead, speed
 
 from assay.api import predicting
 from assay.plan import Plan
-from assay.predict import search
+from assay.predict import legal, search
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 
@@ -42,17 +42,17 @@ def test_each_plan_that_is_timed_gets_the_figures_that_predict_gives_it(asked: s
 def test_the_grid_has_no_plan_twice_and_every_plan_is_legal(asked: speed.Question) -> None:
     plans = [search.row(block, i) for block in speed.grid(asked) for i in range(len(block.data))]
     assert len(set(plans)) == len(plans)
-    assert {search.problem(asked.job, asked.machine, plan) for plan in plans[::5]} == {""}
+    assert {legal.problem(asked.job, asked.machine, plan) for plan in plans[::5]} == {""}
 
 
 def test_the_grid_leaves_out_no_way_to_cut_the_work(asked: speed.Question) -> None:
     """Every way at all, tried one by one against the rules that a user's own plan is held to."""
     tried = itertools.product(range(1, 13), (1, 2, 4, 8), range(1, 15), range(1, 15), range(1, 9))
-    legal = {
+    allowed = {
         (t, c, p, v, b)
         for t, c, p, v, b in tried
         if 8 % (t * c * p) == 0
-        and not search.problem(
+        and not legal.problem(
             asked.job, asked.machine,
             Plan(tensor=t, context=c, pipeline=p, virtual=v, micro_batch=b, data=8 // (t * c * p), zero_stage=0),
         )
@@ -61,7 +61,7 @@ def test_the_grid_leaves_out_no_way_to_cut_the_work(asked: speed.Question) -> No
     for block in speed.grid(asked):
         columns = (block.tensor, block.context, block.pipeline, block.virtual, block.micro_batch)
         found |= set(zip(*(np.asarray(column).tolist() for column in columns), strict=True))
-    assert found == legal
+    assert found == allowed
 
 
 def test_exactly_as_many_settings_are_priced_as_were_asked_for(

@@ -10,13 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.errors import InputError
-from assay.plan import SHORT, Plan, Recompute, parse_plan
+from assay.plan import SHORT, ContextKind, Offload, Plan, Recompute, Schedule, parse_plan
 
 degrees = st.integers(1, 4096)
 plans = st.builds(
     Plan, data=degrees, tensor=degrees, pipeline=degrees, virtual=degrees, context=degrees, expert=degrees,
     micro_batch=degrees, zero_stage=st.integers(0, 3), sequence_parallel=st.booleans(),
-    recompute=st.sampled_from(Recompute), flash_attention=st.booleans(),
+    recompute=st.sampled_from(Recompute), flash_attention=st.booleans(), fused=st.booleans(),
+    recompute_layers=st.integers(0, 128), shard=st.integers(0, 4096), schedule=st.sampled_from(Schedule),
+    context_kind=st.sampled_from(ContextKind), offload_optimizer=st.sampled_from(Offload),
+    offload_activations=st.sampled_from(Offload),
 )  # fmt: skip
 
 
@@ -45,6 +48,36 @@ def test_letters_and_names_say_the_same() -> None:
     assert {SHORT.get(f, f) for f in SHORT} == {f.name for f in fields(Plan)}
 
 
+@pytest.mark.parametrize(
+    ("text", "field", "value"),
+    [
+        ("fused=no", "fused", False),
+        ("acl=4", "recompute_layers", 4),
+        ("shard=8", "shard", 8),
+        ("pps=gpipe", "schedule", Schedule.GPIPE),
+        ("pps=1F1B", "schedule", Schedule.ONE_F_ONE_B),
+        ("pps=one-f-one-b", "schedule", Schedule.ONE_F_ONE_B),
+        ("pps=Zero_Bubble", "schedule", Schedule.ZERO_BUBBLE),
+        ("pps=2", "schedule", Schedule.ZERO_BUBBLE),
+        ("cpk=ulysses", "context_kind", ContextKind.ULYSSES),
+        ("cpk=gather", "context_kind", ContextKind.GATHER),
+        ("oo=host", "offload_optimizer", Offload.HOST),
+        ("oa=nvme", "offload_activations", Offload.NVME),
+        ("offload-activations=1", "offload_activations", Offload.HOST),
+    ],
+)
+def test_levels_are_written_as_words_or_as_numbers(text: str, field: str, value: object) -> None:
+    assert parse_plan(text) == Plan(**{field: value})  # type: ignore[arg-type]
+    assert isinstance(getattr(parse_plan(text), field), type(value))
+
+
+def test_a_plan_is_printed_in_words_and_without_what_is_usual() -> None:
+    told = Plan(data=8, recompute=Recompute.FULL, recompute_layers=4, shard=4, schedule=Schedule.ZERO_BUBBLE,
+                context_kind=ContextKind.ULYSSES, offload_optimizer=Offload.HOST, fused=False)  # fmt: skip
+    assert str(told) == "dp=8 mbs=1 zero=1 ac=full fused=no acl=4 shard=4 pps=zero-bubble cpk=ulysses oo=host"
+    assert str(Plan(data=8)) == "dp=8 mbs=1 zero=1"
+
+
 def test_nothing_said_is_the_default_plan() -> None:
     assert parse_plan("") == parse_plan(" , ,") == Plan()
 
@@ -65,6 +98,15 @@ def test_nothing_said_is_the_default_plan() -> None:
         ("ac=some", "none, selective or full"),
         ("ac=3", "none, selective or full"),
         ("flash=maybe", "neither yes nor no"),
+        ("fused=perhaps", 'fused="perhaps" is neither yes nor no; write fused=yes'),
+        ("acl=all", "a whole number, 0 for all layers"),
+        ("acl=-1", "0 for all layers"),
+        ("shard=1.5", "a whole number, 0 for all replicas"),
+        ("pps=interleaved", "gpipe, 1f1b or zero-bubble: 0, 1 or 2"),
+        ("cpk=star", "ring, gather or ulysses: 0, 1 or 2"),
+        ("oo=disk", "none, host or nvme: 0, 1 or 2"),
+        ("oa=3", "none, host or nvme: 0, 1 or 2"),
+        ("ppz=gpipe", 'did you mean "pp" or "pps"'),
         ("=8", "write name=value"),
     ],
 )

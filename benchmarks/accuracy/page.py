@@ -24,7 +24,7 @@ def page(found: Accuracy, today: date, minutes: float) -> str:
 
 def _opening(found: Accuracy, today: date, minutes: float, told: Sequence[Goal]) -> str:
     rows, judged = len(found.held) + len(found.skipped), [goal for goal in told if goal.met is not None]
-    taught = ", ".join(f"{n:,} of class {name}" for name, n in found.taught.items())
+    taught = ", ".join(f"{n:,} rows of class {name}" for name, n in found.taught.items())
     return f"""\
 # How accurate is it?
 
@@ -35,7 +35,7 @@ core. Without those files it changes nothing.
 
 Made on {today:%Y-%m-%d} by Assay {version("assay")} in {minutes:.0f} minutes: {found.files} files, {rows:,} rows, of
 which {len(found.held):,} are predicted and {len(found.skipped):,} are not ([why](#what-is-not-predicted)).
-{taught} teach constants. Of {len(judged)} goals {sum(bool(goal.met) for goal in judged)} are met.
+Constants are learnt from {taught}. Of {len(judged)} goals {sum(bool(goal.met) for goal in judged)} are met.
 
 Errors are |ln(predicted/measured)|: 0.10 is 10 % too much or too little. **Held out** means that constants and
 intervals are those that would have shipped had the row's source (or publisher, or accelerator) not been known: fitted
@@ -123,8 +123,8 @@ def _worst(found: Accuracy) -> str:
 ## The worst {MOST}
 
 The furthest off of each source, model, machine and metric, its source left out; three at most of one source's kind and
-device. "Speed told" is predicted over measured. The last column is made of data: what is known of the source, of other sources of the same
-kind and device, and of the same setting.
+device. "Speed told" is predicted over measured. The last column is made of data: what is known of the model, of the
+source, of other sources of the same kind and device, and of the same setting.
 
 {worst_table(found)}
 

@@ -137,9 +137,8 @@ def widths(rows: Sequence[Held]) -> str:
         top += counts
     high = max(1.0, float(top.max())) * 1.08
     x = axis("high / low of the 90 % interval, log scale", (1.0, 16.0), [1, 1.5, 2, 3, 5, 8, 16], _TIMES)
-    y = axis(
-        "rows", (0.0, high), [_round(high / 4) * i for i in range(5) if _round(high / 4) * i <= high], _PLAIN, log=False
-    )
+    ticks = [tick for i in range(5) if (tick := _round(high / 4) * i) <= high]
+    y = axis("rows", (0.0, high), ticks, _PLAIN, log=False)
     ends = {"x": at("x"), "x2": at("x2"), "y": at("y"), "y2": at("y2"), "color": raw("fill")}
     drawn = plot(HALF.width, 250, x, y, [layer("rect", bars, ends, opacity=1), *legend(known, x=230)])
     return standing(drawn, "How wide the intervals are")

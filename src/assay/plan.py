@@ -21,7 +21,7 @@ class Recompute(IntEnum):
     """Which activations are computed again in the backward pass instead of kept (Korthikanti et al. 2022)."""
 
     NONE = 0
-    SELECTIVE = 1  # the attention core only
+    SELECTIVE = 1  # what is cheap: the attention core, or where no scores are stored norms and activations
     FULL = 2  # each layer from its input
 
 
@@ -145,11 +145,21 @@ def _value(name: str, word: str) -> int | bool:
         if word not in _FLAGS:
             raise InputError(f'plan: {name}="{word}" is neither yes nor no', hint=f"write {name}=yes")
         return _FLAGS[word]
-    if name in _WORDS and word.upper().replace("-", "_") in _WORDS[name].__members__:
-        return _WORDS[name][word.upper().replace("-", "_")]
+    if name in _WORDS and (level := _level(name, word)) is not None:
+        return level
     if not re.fullmatch("[0-9]{1,10}", word) or not _possible(name, int(word)):
         raise InputError(f'plan: {name}="{word}" is not possible', hint=f"write {_wanted(name)}")
     return _WORDS[name](int(word)) if name in _WORDS else int(word)
+
+
+def _level(name: str, word: str) -> IntEnum | None:
+    """The level that a word says, as it is printed or by its name in Python."""
+    wanted = word.replace("_", "-")
+    return next((e for e in _WORDS[name] if wanted in (_spelt(e), e.name.lower().replace("_", "-"))), None)
+
+
+def _spelt(level: IntEnum) -> str:
+    return "1f1b" if level is Schedule.ONE_F_ONE_B else level.name.lower().replace("_", "-")
 
 
 def _possible(name: str, value: object) -> bool:
@@ -161,7 +171,7 @@ def _possible(name: str, value: object) -> bool:
 
 def _wanted(name: str) -> str:
     if name in _WORDS:
-        words = [word.lower() for word in _WORDS[name].__members__]
+        words = [_spelt(level) for level in _WORDS[name]]
         return (
             f"{', '.join(words[:-1])} or {words[-1]}: {', '.join(map(str, range(len(words) - 1)))} or {len(words) - 1}"
         )
@@ -172,7 +182,7 @@ def _wanted(name: str) -> str:
 
 def _word(name: str, value: Any) -> str:
     if name in _WORDS:
-        return _WORDS[name](int(value)).name.lower().replace("_", "-")
+        return _spelt(_WORDS[name](int(value)))
     if name in _SWITCHES:
         return "yes" if value else "no"
     return str(int(value))

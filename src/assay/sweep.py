@@ -37,9 +37,8 @@ class Sweep:
         """Speed per device over that of the first point: with more nodes, the efficiency of scaling."""
         if point.result is None:
             return None
-        name = "device_tokens_per_s"
         first = self.found[0].result
-        return None if first is None else point.result.values[name].mean / first.values[name].mean
+        return None if first is None else _each(point.result) / _each(first)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,3 +71,7 @@ class Weighed:
     result: Result
     effects: tuple[Effect, ...]
     sentences: tuple[str, ...]
+
+
+def _each(result: Result) -> float:
+    return result.values[result.workload.rate].mean / result.system.accelerators

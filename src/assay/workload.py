@@ -17,7 +17,10 @@ OPTIMIZERS, STORAGES = get_args(Optimizer), get_args(Storage)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """One job: train `model` on `target_tokens` tokens, `global_batch` sequences of `seq_len` at a time."""
+    """One job: train `model` on `target_tokens` tokens, `global_batch` sequences of `seq_len` at a time.
+
+    Where a model has no tokens its samples stand for them: `seq_len` is 1, and the target is a number of samples.
+    """
 
     name: str
     model: Model
@@ -61,5 +64,15 @@ class Workload:
 
     @property
     def tokens_per_step(self) -> int:
-        """Tokens that one optimizer step learns from."""
-        return self.seq_len * self.global_batch
+        """Tokens (or samples, see `counted`) that one optimizer step learns from."""
+        return self.seq_len * self.global_batch if self.model.has_tokens else self.global_batch
+
+    @property
+    def counted(self) -> Literal["tokens", "samples"]:
+        """What its amount is counted in."""
+        return "tokens" if self.model.has_tokens else "samples"
+
+    @property
+    def rate(self) -> str:
+        """The metric that says how fast it goes."""
+        return f"{self.counted}_per_s"

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from assay import store
-from assay.api.reporting import report
+from assay.api import search, system, workload
+from assay.api.reporting import predict_command, report, write
 from assay.errors import InputError
+from assay.report.study import Study
 from assay.run import Case, Run
 from assay.series import series
 
@@ -66,3 +68,16 @@ def test_a_folder_of_folders_of_runs_says_where_they_are(tmp_path):
     kept(tmp_path / "runs" / "gate", 0)
     with pytest.raises(InputError, match=r"there are runs in .*gate"):
         report(tmp_path / "runs", tmp_path / "report.html")
+
+
+def test_a_report_on_a_model_without_tokens_speaks_of_samples(tmp_path):
+    job = workload("resnet-50", global_batch=4096, samples=1.15e8)
+    found = tuple(search(job, system("hgx-h100"), top=2))
+    study = Study(title="Pictures", created="2026-11-26", results=found, rank_by="samples_per_s")
+    text = write(study, tmp_path / "report.html").read_text(encoding="utf-8")
+    body = text[text.index("<body") :]
+    assert "amples/s" in body
+    assert "tokens/s" not in body.lower()
+    assert predict_command(found[0]) == (
+        "assay predict resnet-50 --on hgx-h100 --batch 4096 --samples 115000000 --precision bf16"
+    )

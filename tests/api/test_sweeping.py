@@ -145,3 +145,22 @@ def test_half_costs_and_double_brings():
         assert effect.half.mean >= -1e-12
         assert effect.double.mean <= 1e-12
         assert effect.half.low <= effect.half.mean <= effect.half.high
+
+
+def test_a_model_without_tokens_scales_in_samples_and_has_no_length(tmp_path):
+    from assay.api.sweep_pages import write_page
+    from assay.cli.swept import swept_rows, swept_sentences
+
+    job, machine = assay.workload("resnet-50", global_batch=4096), assay.system("hgx-h100")
+    found = assay.sweep(job, machine, "nodes", [1, 2])
+    rates = [p.result.values["samples_per_s"].mean for p in found.points]
+    assert found.against(found.points[1]) == pytest.approx(rates[1] / rates[0] / 2)
+    assert {"samples/s", "rent / M samples"} <= swept_rows(found)[0].keys()
+    assert "× the samples/s" in swept_sentences(found)[0]
+    page = write_page(found, tmp_path / "sweep.html", "Pictures", ())
+    text = page.read_text(encoding="utf-8")
+    assert "Samples/s" in text
+    assert "okens/s" not in text[text.index("<body") :]
+    assert "seq-len" not in levers(job, machine)
+    with pytest.raises(InputError, match="its samples are no sequences"):
+        lever("seq-len", job, machine)

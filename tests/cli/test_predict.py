@@ -283,12 +283,104 @@ def test_explain_tells_time_memory_levers_prices_and_constants(capsys):
 
 
 def test_every_part_a_formula_names_says_where_it_is_from():
-    from assay.calibration import CONSTANTS
     from assay.cli import explain
     from assay.predict.answer import PARTS
 
     assert {name for name, _ in PARTS.values()} == explain.FORMULAS.keys()
+    assert explain.WITHOUT_TOKENS.keys() <= explain.FORMULAS.keys() | explain.MEMORY.keys()
+
+
+def test_every_constant_is_explained_in_its_own_words(capsys):
+    """In the order of the formulas; two constants never read the same."""
+    from assay.calibration import CONSTANTS
+    from assay.cli import explain
+
     assert set(CONSTANTS) == explain.CONSTANTS.keys()
+    assert len(set(explain.CONSTANTS.values())) == len(CONSTANTS)
+    _, out, _ = assay(capsys, *SMALL, "--on", "hgx-h100", "--explain")
+    rows = [line for line in out.partition("How we know")[2].splitlines() if line.split("  ")[0] in CONSTANTS]
+    assert [line.split()[0] for line in rows] == list(CONSTANTS)
+    assert all(explain.CONSTANTS[line.split()[0]] in line for line in rows)
+
+
+# --- models without tokens -------------------------------------------------------------------------------------------
+
+PICTURES = ("predict", "resnet-50", "--batch", "4096")
+SAMPLES = ["resnet-50", "dlrm-dcnv2", "rnn-t", "stable-diffusion-v2", "swin-base", "unet-3d"]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_model_without_tokens_is_answered_in_samples(name, capsys):
+    code, out, err = assay(capsys, "predict", name, "--on", "hgx-h100", "--explain")
+    assert code == 0
+    title, head, *_ = out.splitlines()
+    assert title == f"{name}: training, 512 samples a step, bf16"
+    assert "samples/s" in head
+    assert {"energy / M samples", "rent / M samples"} <= set(re.split(r"  +", head))
+    assert "batch of 512 samples (--batch)" in err
+    assert not re.search(r"token|sequence|vocabulary", out + err)
+
+
+def test_what_a_million_samples_cost_is_what_so_many_steps_do(capsys):
+    found = answer(capsys, *PICTURES, "--on", "hgx-h100", "--top", "1")["results"][0]["values"]
+    _, out, _ = assay(capsys, *PICTURES, "--on", "hgx-h100", "--top", "1")
+    steps = 1e6 / 4096
+    told = re.findall(r"\$([\d.]+) – \$([\d.]+)", out)[0]
+    for shown, end in zip(told, ("low", "high"), strict=True):
+        assert float(shown) == pytest.approx(steps * found["rent_usd"][end], rel=0.06)
+
+
+def test_json_of_a_model_without_tokens_has_none(capsys):
+    found = answer(capsys, *PICTURES, "--on", "hgx-h100", "--top", "1", "--samples", "115M")
+    job, values = found["workload"], found["results"][0]["values"]
+    assert (job["seq_len"], job["tokens_per_step"], job["target_tokens"]) == (1, None, None)
+    assert job["target_samples"] == 115e6
+    assert values["tokens_per_s"] is None
+    assert values["device_tokens_per_s"] is None
+    assert values["samples_per_s"]["mean"] == pytest.approx(4096 / values["step_s"]["mean"])
+    assert values["time_to_train_s"]["mean"] == pytest.approx(math.ceil(115e6 / 4096) * values["step_s"]["mean"])
+    tokens = answer(capsys, *SMALL, "--on", "hgx-h100", "--top", "1")["workload"]
+    assert (tokens["tokens_per_step"], tokens["target_samples"]) == (65536, None)
+
+
+def test_an_amount_of_samples_is_said_and_asked_for_again(capsys):
+    _, out, err = assay(capsys, *PICTURES, "--on", "hgx-h100", "--samples", "115M", "--top", "1")
+    assert "115 M samples in all" in out.splitlines()[0]
+    assert "time to train" in out
+    assert "--samples 115M" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (("--seq-len", "512"), "--seq-len: resnet-50 has no tokens: its batches and its amount are samples"),
+        (("--batch-tokens", "4M"), "write --batch"),
+        (("--tokens", "1B"), "write --samples"),
+        (("--plan", "tp=2"), "resnet-50 has no attention heads to cut over tp = 2; nearest legal tp: 1"),
+        (("--plan", "cp=2"), "resnet-50 has no sequence to cut over cp = 2; nearest legal cp: 1"),
+        (("--plan", "ep=2"), "resnet-50 has no experts to spread over ep=2; nearest legal ep: 1"),
+    ],
+    ids=str,
+)
+def test_words_of_sequences_are_refused_where_there_are_none(args, says, capsys):
+    code, out, err = assay(capsys, "predict", "resnet-50", "--on", "hgx-h100", *args)
+    assert (code, out) == (2, "")
+    assert says in err
+
+
+def test_sequences_are_not_counted_as_samples(capsys):
+    code, _, err = assay(capsys, "predict", "gpt2", "--on", "hgx-h100", "--samples", "1M")
+    assert code == 2
+    assert "--samples: gpt2 is counted in tokens; write --tokens" in err
+
+
+def test_a_workload_file_may_count_samples(tmp_path):
+    (tmp_path / "job.toml").write_text('model = "resnet-50"\nglobal_batch = 1024\nsamples = "115M"\n')
+    told = job_of(str(tmp_path / "job.toml"), Stated(model=""))
+    assert (told.workload.seq_len, told.workload.target_tokens, told.workload.counted) == (1, 115e6, "samples")
+    assert told.assumed == ("precision bf16",)
+    with pytest.raises(InputError, match="resnet-50 is not counted in tokens; say its amount in samples"):
+        workload("resnet-50", tokens=1e9)
 
 
 # --- how sure ------------------------------------------------------------------------------------------------------
@@ -310,6 +402,7 @@ def value(mean: float, half: float, evidence: str = "B") -> Value:
         (value(1234.5, 2.0, "D"), "usd", "$620 – $2,500"),
         (value(0.5, 1.2), "%", "50.0 % ±20 %"),
         (value(0.5, 2.0, "D"), "%", "25 – 100 %"),
+        (value(0.0002, 2.0, "D"), "%", "0.01 – 0.04 %"),
         (value(1e6, 1.0), "wh", "1 MWh"),
         (None, "usd", "unknown"),
     ],
@@ -385,7 +478,7 @@ def test_what_cannot_be_is_exit_2_with_what_to_type(args, says, capsys):
 
 @pytest.mark.parametrize(
     ("name", "says"),
-    [("gpt-2-xll", "did you mean"), ("resnet-50", "not priced yet"), ("no.toml", "No such file"),
+    [("gpt-2-xll", "did you mean"), ("resnet-500", "did you mean"), ("no.toml", "No such file"),
      ("no/config.json", "No such file")],
 )  # fmt: skip
 def test_an_unknown_model_is_exit_2(name, says, capsys):

@@ -121,14 +121,14 @@ def test_the_rank_of_a_sweep_says_whether_the_order_is_right(capsys, tmp_path):
 
 
 def test_people_get_two_tables_the_reasons_and_what_to_type_next(capsys, tmp_path):
-    path = table(tmp_path / "r.csv", {}, {"id": "b", "accelerator": "H100-SXX"}, {"id": "c", "family": "rnn"})
+    path = table(tmp_path / "r.csv", {}, {"id": "b", "accelerator": "H100-SXX"}, {"id": "c", "family": "rl"})
     code, out, err = assay(capsys, "validate", path)
     assert code == 0
     assert [line for line in out.splitlines() if line.startswith("By")] == ["By source", "By accelerator"]
     assert "mean |error|  median |ln|  p90 |ln|" in out
     assert "1 of 3 rows predicted, 2 skipped." in err
     assert 'did you mean "h100-sxm"' in err
-    assert "family rnn is not priced yet" in err
+    assert "family rl is not priced" in err
     assert f"Next: assay validate {path} --worst 10" in err
 
 

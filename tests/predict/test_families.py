@@ -180,7 +180,7 @@ def test_a_frozen_text_encoder_works_forward_alone_and_is_not_counted_as_the_mod
 def test_windows_bound_what_attention_costs():
     """Four windows of 16 look at a quarter of 64 tokens."""
     whole, cut = (written(of(DiffusionShape(latent_px=8, stages=(replace(STAGE, window=w),)))) for w in (None, 16))
-    core = [sum(float(np.ravel(op.flop)[0]) for op in x[0].ops if op.core) for x in (whole, cut)]
+    core = [sum(float(np.ravel(op.flop)[0]) for op in x[0].ops if op.kind == "attention") for x in (whole, cut)]
     assert core[0] == 4 * core[1] > 0
 
 

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.calibration import Constants
-from assay.predict.network import allreduce_seconds, fabric, gather, members, p2p_seconds, reached
+from assay.hardware import Link, System
+from assay.predict.network import (
+    Reached,
+    allreduce_seconds,
+    alltoall_seconds,
+    fabric,
+    gather,
+    members,
+    p2p_seconds,
+    reached,
+)
 
 from .conftest import cluster
 
@@ -52,3 +64,66 @@ def test_gathering_grows_with_size_and_group_and_is_free_alone(n, power, size):
 def test_a_neighbour_in_another_node_is_farther():
     net = reached(fabric(cluster(nodes=2)), Constants())
     assert float(p2p_seconds(1e6, 16, net)) > float(p2p_seconds(1e6, 8, net))
+
+
+# --- shapes of networks ---------------------------------------------------------------------------------------------
+
+
+def mesh(size: int = 8) -> Reached:
+    inner = Link(name="mesh", bandwidth_bytes_per_s=280e9, latency_s=1e-6, domain=size, topology="mesh")
+    return reached(fabric(cluster(links=(inner,))), IDEAL)
+
+
+def test_two_devices_of_a_mesh_have_one_link_between_them():
+    """Of 280 GB/s over seven links a pair uses 40, and all eight the whole of it."""
+    pair, every = (float(allreduce_seconds(7e9, n, 1, mesh())) for n in (2, 8))
+    assert pair == pytest.approx(2 * 1 / 2 * 7e9 / 40e9, rel=0.01)
+    assert every == pytest.approx(2 * 7 / 8 * 7e9 / 280e9, rel=0.01)
+    assert float(p2p_seconds(4e9, 2, mesh())) == pytest.approx(0.1, rel=0.01)
+
+
+@given(st.integers(2, 8), st.floats(1e3, 1e10))
+def test_a_mesh_is_never_faster_than_a_switch_of_the_same_bandwidth(n, size):
+    switch = Link(name="switch", bandwidth_bytes_per_s=280e9, latency_s=1e-6, domain=8)
+    net = reached(fabric(cluster(links=(switch,))), IDEAL)
+    for seconds in (allreduce_seconds, alltoall_seconds):
+        assert float(seconds(size, n, 1, mesh())) >= float(seconds(size, n, 1, net))
+    assert float(p2p_seconds(size, n, mesh())) >= float(p2p_seconds(size, n, net))
+
+
+def oversubscribed(box: System, leaf: int, share: float) -> System:
+    """The same network cut into leaves of so many devices, with a share of the bandwidth above them."""
+    outer = box.links[-1]
+    spine = replace(outer, name="spine", bandwidth_bytes_per_s=share * outer.bandwidth_bytes_per_s)
+    return replace(box, links=(*box.links[:-1], replace(outer, domain=leaf), spine))
+
+
+@given(st.sampled_from([16, 64, 128]), st.floats(0.05, 1.0), st.integers(1, 9), st.integers(0, 5), st.floats(1.0, 1e11))
+def test_an_oversubscribed_third_tier_never_speeds_anything(leaf, share, members_2, stride_2, size):
+    """Nor does one that is not: what is between nodes stays between nodes, however its switches are stacked."""
+    n, stride = 2**members_2, 2**stride_2
+    box = cluster(nodes=max(64, n * stride // 8))
+    flat, cut = (reached(fabric(s), Constants()) for s in (box, oversubscribed(box, leaf, share)))
+    slack = 1 - 1e-12
+    assert float(allreduce_seconds(size, n, stride, cut)) >= slack * float(allreduce_seconds(size, n, stride, flat))
+    assert float(gather(n, stride, cut).seconds(size)) >= slack * float(gather(n, stride, flat).seconds(size))
+    assert float(alltoall_seconds(size, n, stride, cut)) >= slack * float(alltoall_seconds(size, n, stride, flat))
+    assert float(p2p_seconds(size, n * stride, cut)) >= slack * float(p2p_seconds(size, n * stride, flat))
+
+
+@given(st.integers(1, 9), st.floats(1.0, 1e11))
+def test_leaves_without_a_bottleneck_above_them_change_nothing(power, size):
+    box = cluster(nodes=64)
+    flat, cut = (reached(fabric(s), Constants()) for s in (box, oversubscribed(box, 64, 1.0)))
+    for seconds in (allreduce_seconds, alltoall_seconds):
+        assert float(seconds(size, 2**power, 1, cut)) == pytest.approx(float(seconds(size, 2**power, 1, flat)))
+
+
+def test_what_crosses_leaves_pays_for_the_spine_and_what_does_not_does_not():
+    box = cluster(nodes=64)
+    flat, cut = (reached(fabric(s), IDEAL) for s in (box, oversubscribed(box, 64, 0.25)))
+    near, far = (
+        float(allreduce_seconds(1e9, n, 1, cut)) / float(allreduce_seconds(1e9, n, 1, flat)) for n in (64, 512)
+    )
+    assert near == pytest.approx(1.0)
+    assert far > 1.2

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from assay.calibration import Constants
 from assay.errors import InputError
 from assay.plan import Plan
-from assay.predict import estimate, search
+from assay.predict import estimate, legal, search
 
 from .conftest import cluster, gpt, gpu, training
 
@@ -40,7 +40,7 @@ def test_every_plan_of_the_grid_obeys_every_rule():
     job, box = training(gpt(layers=12), global_batch=24), cluster(nodes=3)
     plans = list(all_plans(job, box))
     assert len(plans) > 50
-    assert all(search.problem(job, box, plan) == "" for plan in plans)
+    assert all(legal.problem(job, box, plan) == "" for plan in plans)
 
 
 @given(st.data())
@@ -52,15 +52,15 @@ def test_a_plan_outside_the_rules_is_named_with_a_legal_value(data):
         tensor=data.draw(size), pipeline=data.draw(size), data=data.draw(size), micro_batch=data.draw(size),
         virtual=data.draw(size), zero_stage=data.draw(st.integers(0, 3)),
     )  # fmt: skip
-    said = search.problem(job, box, plan)
-    legal = any(
+    said = legal.problem(job, box, plan)
+    there = any(
         all(getattr(p, n) == getattr(plan, n) for n in ("tensor", "pipeline", "data", "micro_batch", "virtual"))
         for p in all_plans(job, box)
     )
     if said:
         assert "nearest legal" in said
     else:
-        assert legal
+        assert there
 
 
 def test_a_model_too_large_for_the_machine_leaves_no_plan_but_says_by_how_much():

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from assay.api.checking import check, published, shelves
 from assay.errors import InputError
 from assay.plan import Recompute
+from assay.predict import row_words as words_of
 from assay.predict import validate as filling
 from assay.predict.calibrated import Calibrated
+from assay.predict.row_model import model_of
 from assay.published import Checked, PublishedRow
 
 from .conftest import cluster, gpt, gpu
@@ -58,6 +60,9 @@ PLAN = {
     "recompute": "full",
     "flash_attention": "n",
 }
+
+
+SHAPE = ("layers", "hidden", "heads", "ffn_hidden", "vocab", "seq_len")  # what a row need not state
 
 
 def case(**cells: object) -> filling.Case:
@@ -113,7 +118,8 @@ def test_an_empty_cell_is_filled_and_said(cell, said):
 def test_each_thing_assumed_widens_the_interval():
     widths = []
     for cells in ({}, {"seq_len": None}, {"seq_len": None, "precision": ""}):
-        value = filling.interval(row(**cells), Calibrated(residual_ln=0.1), 1.0, case(**cells).assumed)
+        made = case(**cells)
+        value = filling.interval(row(**cells), made.job, Calibrated(residual_ln=0.1), 1.0, made.assumed)
         widths.append(value.high / value.low)
     assert widths[0] < widths[1] < widths[2]
 
@@ -148,22 +154,20 @@ def test_encoders_read_512_tokens_unless_said_and_see_both_ways():
 
 
 def test_the_catalogs_shape_stands_in_for_an_unstated_one_and_is_said():
-    found, assumed = filling.model_of(row(layers=None, hidden=None), gpt())
+    found, assumed = model_of(row(layers=None, hidden=None), gpt())
     assert found == gpt()
     assert assumed == ("shape of gpt",)
 
 
 def test_a_stated_shape_comes_before_the_catalogs():
-    found, assumed = filling.model_of(row(layers=10), gpt())
+    found, assumed = model_of(row(layers=10), gpt())
     assert found.shape.layers == 10
     assert assumed == ()
 
 
 @given(st.floats(0.1, 1000))
 def test_a_bare_size_gets_a_typical_shape_of_about_that_size(params_b):
-    found, assumed = filling.model_of(
-        row(layers=None, hidden=None, heads=None, ffn_hidden=None, params_b=params_b), None
-    )
+    found, assumed = model_of(row(layers=None, hidden=None, heads=None, ffn_hidden=None, params_b=params_b), None)
     shape = found.shape
     size = 12 * shape.layers * shape.hidden**2
     assert abs(math.log(size / (params_b * 1e9))) < 0.35
@@ -172,20 +176,20 @@ def test_a_bare_size_gets_a_typical_shape_of_about_that_size(params_b):
 
 def test_a_row_without_any_size_is_refused_by_name():
     with pytest.raises(InputError, match='"m" is not in the catalog and the row states no shape'):
-        filling.model_of(row(layers=None, hidden=None, params_b=None), None)
+        model_of(row(layers=None, hidden=None, params_b=None), None)
 
 
 LLAMA = {"layers": 32, "hidden": 4096, "heads": 32, "ffn_hidden": 11008, "vocab": 32000}
 
 
 def test_a_gated_mlp_is_inferred_from_the_number_of_parameters():
-    gated = {p: filling.model_of(row(**LLAMA, params_b=p), None)[0].shape.blocks[0].ffn.gated for p in (6.7, 5.0)}
+    gated = {p: model_of(row(**LLAMA, params_b=p), None)[0].shape.blocks[0].ffn.gated for p in (6.7, 5.0)}
     assert gated == {6.7: True, 5.0: False}  # 32 · (4·4096² + 3 or 2 · 4096·11008) + 32000·4096
 
 
 def test_without_a_size_a_narrow_mlp_is_a_gated_one():
-    assert filling.model_of(row(**LLAMA), None)[0].shape.blocks[0].ffn.gated
-    assert not filling.model_of(row(**LLAMA | {"ffn_hidden": 4 * 4096}), None)[0].shape.blocks[0].ffn.gated
+    assert model_of(row(**LLAMA), None)[0].shape.blocks[0].ffn.gated
+    assert not model_of(row(**LLAMA | {"ffn_hidden": 4 * 4096}), None)[0].shape.blocks[0].ffn.gated
 
 
 # --- the machine ---------------------------------------------------------------------------------------------------
@@ -197,13 +201,13 @@ def test_without_a_size_a_narrow_mlp_is_a_gated_one():
      ("mxfp8", "fp8"), ("tf32", "tf32"), ("nvfp4", "fp4"), ("fp32", "fp32")],
 )  # fmt: skip
 def test_words_for_a_precision_are_understood(words, dtype):
-    assert filling.precision_of(row(precision=words), cluster()) == (dtype, ())
+    assert words_of.precision_of(row(precision=words), cluster()) == (dtype, ())
 
 
 def test_an_unsaid_precision_is_16_bits_of_the_kind_the_chip_has():
-    assert filling.precision_of(row(precision=""), cluster()) == ("bf16", ("precision bf16",))
+    assert words_of.precision_of(row(precision=""), cluster()) == ("bf16", ("precision bf16",))
     old = cluster(chip=gpu(peak_flop_per_s={"fp16": 100e12, "fp32": 10e12}))
-    assert filling.precision_of(row(precision=""), old) == ("fp16", ("precision fp16",))
+    assert words_of.precision_of(row(precision=""), old) == ("fp16", ("precision fp16",))
 
 
 @pytest.mark.parametrize(
@@ -231,17 +235,102 @@ def test_ranks_always_make_whole_replicas_of_the_devices_there_are(tp, pp, dp, n
     assert told.data * told.options.tensor[0] * pp <= max(n, told.options.tensor[0] * pp)
 
 
+# --- what its words say ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stated", "levels", "share"),
+    [
+        ("none", (Recompute.NONE,), 1.0),
+        ("selective", (Recompute.SELECTIVE,), 1.0),
+        ("full", (Recompute.FULL,), 1.0),
+        ("selective(every 4th layer)", (Recompute.FULL,), 0.25),
+        ("selective(block)", (Recompute.FULL,), 0.5),
+        ("selective(per-op)", (Recompute.NONE,), 1.0),
+        ("", tuple(Recompute), 1.0),
+    ],
+)
+def test_words_for_recomputation_say_what_is_done_twice_and_for_how_many_layers(stated, levels, share):
+    assert words_of.recompute_of(stated) == levels
+    assert words_of.layers_again(stated) == share
+
+
+def test_every_fourth_of_24_layers_is_six():
+    made = case(**PLAN | {"recompute": "selective(every 4th layer)"})
+    assert made.options.kept.recompute_layers == 6
+    plan, _ = filling.plan_of(made, Calibrated())
+    assert (plan.recompute, plan.recompute_layers) == (Recompute.FULL, 6)
+
+
+def test_a_sharding_group_is_read_where_it_divides_the_replicas():
+    """HSDP shards inside a node; a group of three divides no eight replicas, and all of them are no group."""
+    shared = {"dp": 16, "tp": 1, "pp": 1, "n_accel": 16, "zero_stage": 3}
+    notes = ("HSDP", "FSDP group = 4", "FSDP group = 3", "FSDP group = 16", "")
+    assert [case(**shared, notes=text).options.kept.shard for text in notes] == [8, 4, 0, 0, 0]
+
+
+def test_packed_sequences_leave_their_padding_out():
+    assert words_of.mean_len(row(notes="mean real length ~650"), 2048) == 650.0
+    assert words_of.mean_len(row(model="BERT Large packed"), 512) == 256.0
+    assert words_of.mean_len(row(), 2048) is None
+
+
+# --- families beside dense transformers -----------------------------------------------------------------------------
+
+
+def dense_and(**cells: object) -> tuple[Checked, Checked]:
+    known = shelves()
+    return check(row(), known), check(row(**cells), known)
+
+
+@pytest.mark.parametrize("cells", [{"family": "moe", "experts": 8, "topk": 2}, {"experts": 8, "topk": 2}], ids=str)
+def test_a_row_with_experts_is_predicted_with_as_many_as_it_states(cells):
+    """Two MLPs a token instead of one: fewer tokens a second, though more than half as many."""
+    dense, moe = dense_and(**cells)
+    assert moe.skipped is None
+    assert 0.3 * dense.predicted < moe.predicted < dense.predicted
+    shape = case(**cells).job.model.shape
+    assert (shape.blocks[0].ffn.experts, shape.blocks[0].ffn.experts_per_token) == (8, 2)
+
+
+def test_the_experts_of_a_row_that_names_none_are_the_catalogs():
+    told = check(row(model="Mixtral 8x7B", family="moe", **dict.fromkeys(SHAPE)), shelves())
+    assert told.skipped is None
+    assert "shape of mixtral-8x7b" in told.assumed
+
+
+@pytest.mark.parametrize("cells", [{"row_flag": "LORA"}, {"model": "llama-lora"}, {"family": "peft-dense"}], ids=str)
+def test_adapters_are_predicted_and_are_faster_than_learning_everything(cells):
+    adapted = {"row_flag": "LORA"} | cells
+    assert case(**adapted).job.adapter_rank == 16
+    dense, lora = dense_and(**adapted)
+    assert lora.predicted > dense.predicted
+
+
+@pytest.mark.parametrize(
+    ("model", "family", "batch"),
+    [("ResNet-50", "convnet", 8 * 128), ("DLRM-DCNv2", "dlrm", 8 * 8192), ("RNN-T", "rnn", 8 * 32),
+     ("Stable Diffusion v2", "diffusion", 8 * 8), ("SSD-RetinaNet", "convnet", 8 * 128)],
+)  # fmt: skip
+def test_models_whose_samples_are_not_made_of_tokens_are_predicted_in_samples(model, family, batch):
+    cells = {"model": model, "family": family, "metric_name": "samples/s", "global_batch": None, "recompute": ""}
+    told = check(row(**cells | dict.fromkeys(SHAPE)), shelves())
+    assert told.skipped is None
+    assert told.predicted > 0
+    assert f"global batch {batch}" in told.assumed
+    assert not any("sequence" in words or "recomputation" in words for words in told.assumed)
+
+
 # --- what cannot be predicted --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("cells", "why"),
     [
-        ({"family": "moe"}, "family moe"),
-        ({"family": "convnet"}, "family convnet"),
-        ({"experts": 8, "topk": 2}, "mixture"),
-        ({"row_flag": "LORA"}, "LoRA"),
-        ({"model": "llama-lora"}, "LoRA"),
+        ({"family": "gnn"}, "family gnn is not priced"),
+        ({"family": "rl"}, "family rl is not priced"),
+        ({"family": "convnet"}, "not in the catalog"),
+        ({"family": "dlrm"}, "not in the catalog"),
         ({"metric_name": "time_to_train_min"}, "convergence"),
         ({"metric_name": "elo"}, '"elo"'),
         ({"metric_value": 0.0}, "not above 0"),

@@ -15,9 +15,10 @@ from assay.calibration import Calibration, Constants
 from assay.errors import InputError
 from assay.predict import trial
 from assay.predict import validate as filling
+from assay.predict.calibrated import widening
 from assay.predict.figures import STEADY, speed_of
-from assay.predict.fit import Fit, Observations, constants_of, fit, spread_ln
-from assay.predict.hierarchy import CLASS, DEVICE, MAKER, Label, levels
+from assay.predict.fit import Fit, Observations, constants_of, fit, moved, spread_ln
+from assay.predict.hierarchy import CLASS, DEVICE, MAKER, REFERENCE, Label, levels
 from assay.predict.ops import Array
 from assay.predict.regime import regime_of
 from assay.published import Checked, PublishedRow
@@ -140,18 +141,18 @@ def residuals_of(taught: Sequence[Learnt], found: Fit | None) -> Array:
 
 def constants_for(label: Label, found: Fit | None) -> Constants:
     """What a fit says of something with this label."""
-    start = prior(label.architecture)
+    start = prior(label.architecture, label.regime)
     return constants_of(start, found, label.groups) if found else start
 
 
-def prior(architecture: str) -> Constants:
-    """Prior constants of an architecture class: the shipped priors, nothing that was fitted on results."""
+def prior(architecture: str, regime: str = REFERENCE) -> Constants:
+    """Prior constants of an architecture class and kind of job: what ships, nothing that was fitted on results."""
     from assay.catalog.calibrations import calibrations
 
     constants = Constants()
     for found in calibrations():
         if found.applies_to in ("all", architecture) and found.evidence == "D":
-            constants = replace(constants, **found.constants)
+            constants = moved(replace(constants, **found.constants), found.moved.get(regime, {}))
     return constants
 
 
@@ -160,7 +161,7 @@ def _observations(taught: Sequence[Learnt]) -> Observations:
     return Observations(
         ln_measured=np.array([one.ln_speed for one in taught]),
         ln_predicted=lambda constants: -np.log(trial.step_seconds(rows, constants)),
-        start=_columns([prior(one.label.architecture) for one in taught]),
+        start=_columns([prior(one.label.architecture, one.label.regime) for one in taught]),
         sources=[f"{one.row.source} @ {one.label.device}" for one in taught],
     )
 
@@ -205,8 +206,11 @@ def _spread(
 ) -> Calibration:
     """The calibration with the half-widths that held 90 % of what it had not seen: in all, and by regime.
 
-    A device's own residuals stand where there are enough of them from more than one source; else its class's.
+    A device's own residuals stand where there are enough of them from more than one source; else its class's. Each
+    counts by the width that its assumed fields ask for (normalised conformal; Lei et al. 2018, §5.2), which a
+    prediction gives back by its own.
     """
+    unseen = unseen / np.array([widening(one.assumed) for one in taught])
     everyone = np.ones(len(taught), dtype=bool)
     own = np.array([one.label.device == device for one in taught]) if device else everyone
     regimes = {}
@@ -228,11 +232,23 @@ def _enough(taught: Sequence[Learnt], chosen: Array) -> bool:
 
 def _kinds(architecture: str, whole: Fit) -> Mapping[str, Mapping[str, float]]:
     """How each kind of job moves the constants, where results said so."""
-    found: dict[str, dict[str, float]] = {}
+    found = {kind: dict(offsets) for kind, offsets in _prior_kinds(architecture).items()}
     for (level, group, name), offset in whole.offsets.items():
-        if level == "kind" and abs(offset) > _NOTHING:
-            found.setdefault(group.removeprefix(f"{architecture} "), {})[name] = offset
-    return found
+        if level == "kind":
+            mine = found.setdefault(group.removeprefix(f"{architecture} "), {})
+            mine[name] = mine.get(name, 0.0) + offset
+    return {kind: {n: x for n, x in offsets.items() if abs(x) > _NOTHING} for kind, offsets in found.items()}
+
+
+def _prior_kinds(architecture: str) -> Mapping[str, Mapping[str, float]]:
+    """How kinds of jobs move the prior constants of a class."""
+    from assay.catalog.calibrations import calibrations
+
+    kinds: dict[str, Mapping[str, float]] = {}
+    for found in calibrations():
+        if found.applies_to in ("all", architecture) and found.evidence == "D":
+            kinds |= found.moved
+    return kinds
 
 
 def _edges(whole: Fit) -> tuple[str, ...]:

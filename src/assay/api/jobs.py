@@ -40,9 +40,10 @@ class Stated:
     name: str = ""
     task: Task = "train"
     seq_len: Count | None = None
-    global_batch: Count | None = None  # sequences
+    global_batch: Count | None = None  # sequences, or samples of what has no tokens
     batch_tokens: Count | None = None  # the same, in tokens
     tokens: Count | None = None
+    samples: Count | None = None  # the amount, where the model has no tokens
     precision: str | None = None
     feed: StatedFeed | None = None
     checkpoint: StatedCheckpoint | None = None
@@ -85,7 +86,8 @@ def job_of_work(work: Work, beside: Path = Path(), folders: Sequence[Path] = ())
     stated = Stated(
         model=str(path) if work.model and os.path.exists(path) else work.model, name=work.name,  # noqa: PTH110
         task=work.task, seq_len=work.seq_len, global_batch=work.global_batch, batch_tokens=work.batch_tokens,
-        tokens=None if work.tokens is None else work.tokens.value, precision=work.precision,
+        tokens=None if work.tokens is None else work.tokens.value,
+        samples=None if work.samples is None else work.samples.value, precision=work.precision,
     )  # fmt: skip
     return _job(stated, f'workload "{work.name}"', work.name, folders)
 
@@ -97,11 +99,15 @@ def _job(stated: Stated, where: str, text: str, folders: Sequence[Path]) -> Job:
     if stated.task == "serve":
         raise InputError("serving is not predicted yet", where=where or text, hint='task = "train" or "finetune" is')
     found = model(stated.model, folders)
+    _refuse_the_other_count(stated, found, where)
     seq_len, told = _seq_len(stated, found, where)
-    batch, spoken = _batch(stated, seq_len, where)
-    tokens = None if stated.tokens is None else float(count(stated.tokens, _place(where, "tokens")))
+    batch, spoken = _batch(stated, found, seq_len, where)
+    tokens, samples = (
+        None if amount is None else float(count(amount, _place(where, name)))
+        for name, amount in (("tokens", stated.tokens), ("samples", stated.samples))
+    )
     job = workload(
-        found, name=stated.name, task=stated.task, seq_len=seq_len, global_batch=batch, tokens=tokens,
+        found, name=stated.name, task=stated.task, seq_len=seq_len, global_batch=batch, tokens=tokens, samples=samples,
         precision="bf16" if stated.precision is None else stated.precision,
     )  # fmt: skip
     unsaid = () if stated.precision is not None else ("precision bf16",)
@@ -109,6 +115,16 @@ def _job(stated: Stated, where: str, text: str, folders: Sequence[Path]) -> Job:
     kept, usual = checkpoint_of(stated.checkpoint, where, folders)
     job = replace(job, feed=fed, checkpoint=kept)
     return Job(workload=job, assumed=(*_doubt(found), *told, *spoken, *unsaid, *eaten, *usual))
+
+
+def _refuse_the_other_count(stated: Stated, model: Model, where: str) -> None:
+    """Words of sequences for a model that has none, or samples of one whose sequences are counted in tokens."""
+    other = ("samples",) if model.has_tokens else ("seq_len", "batch_tokens", "tokens")
+    instead = {"samples": "tokens", "batch_tokens": "batch", "tokens": "samples"}
+    for name in (name for name in other if getattr(stated, name) is not None):
+        what = "is counted in tokens" if model.has_tokens else "has no tokens: its batches and its amount are samples"
+        hint = f"write --{instead[name].replace('_', '-')}" if name in instead else "leave it out"
+        raise InputError(f"{model.name} {what}", where=_place(where, name), hint=hint)
 
 
 def _doubt(model: Model) -> tuple[str, ...]:
@@ -155,7 +171,11 @@ def _over(stated: Stated, flags: Stated) -> Stated:
     """The file's words, with those of the command line in their place."""
     if flags.global_batch is not None and flags.batch_tokens is not None:
         raise InputError("--batch and --batch-tokens say the same twice", hint="keep one of them")
-    said = {key: getattr(flags, key) for key in ("seq_len", "tokens", "precision") if getattr(flags, key) is not None}
+    said = {
+        key: getattr(flags, key)
+        for key in ("seq_len", "tokens", "samples", "precision")
+        if getattr(flags, key) is not None
+    }
     if flags.global_batch is not None or flags.batch_tokens is not None:
         said |= {"global_batch": flags.global_batch, "batch_tokens": flags.batch_tokens}
     elif stated.global_batch is not None and stated.batch_tokens is not None:
@@ -165,6 +185,8 @@ def _over(stated: Stated, flags: Stated) -> Stated:
 
 
 def _seq_len(stated: Stated, model: Model, where: str) -> tuple[int, tuple[str, ...]]:
+    if not model.has_tokens:
+        return 1, ()
     if stated.seq_len is None:
         most = model.shape.max_seq_len if isinstance(model.shape, TransformerShape) else None
         seq_len = min(_SEQ_LEN, most or _SEQ_LEN)
@@ -177,12 +199,12 @@ def _seq_len(stated: Stated, model: Model, where: str) -> tuple[int, tuple[str, 
     return count(stated.seq_len, place, _LONGEST), ()
 
 
-def _batch(stated: Stated, seq_len: int, where: str) -> tuple[int, tuple[str, ...]]:
-    """Sequences a step; a batch in tokens becomes a number of sequences that many devices divide."""
+def _batch(stated: Stated, model: Model, seq_len: int, where: str) -> tuple[int, tuple[str, ...]]:
+    """Sequences (or samples) a step; a batch in tokens becomes a number of sequences that many devices divide."""
     if stated.global_batch is not None:
         return count(stated.global_batch, _place(where, "batch"), _LONGEST), ()
     if stated.batch_tokens is None:
-        return _BATCH, (f"batch of {_BATCH} sequences (--batch)",)
+        return _BATCH, (f"batch of {_BATCH} {'sequences' if model.has_tokens else 'samples'} (--batch)",)
     place = _place(where, "batch_tokens")
     tokens = count(stated.batch_tokens, place)
     if tokens < seq_len:

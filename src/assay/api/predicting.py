@@ -32,22 +32,29 @@ from assay.workload import Task, Workload
 
 def workload(
     model: str | Path | Model, *, task: Task = "train", seq_len: int = 2048, global_batch: int = 512,
-    tokens: float | None = None, precision: str = "bf16", name: str = "", folders: Folders = (),
+    tokens: float | None = None, samples: float | None = None, precision: str = "bf16", name: str = "",
+    folders: Folders = (),
 ) -> Workload:  # fmt: skip
     """A job: a model by name or config.json, `global_batch` sequences of `seq_len` tokens a step, `tokens` in all.
 
-    Raises InputError for an unknown model or precision and for sizes that make no sense.
+    A model without tokens (pictures, clicks) has no sequences: `samples` is its amount. Raises InputError for an
+    unknown model or precision and for sizes that make no sense.
     """
     from assay.catalog import models
 
     found = model if isinstance(model, Model) else models.model(model, folders)
     _known("precision", precision, DTYPES)
     _known("task", task, get_args(Task))
-    if tokens is not None and not (isinstance(tokens, Real) and 1 <= tokens <= 1e18):
-        raise InputError(f"tokens = {shown(tokens)} is not possible", hint="write a number from 1 to 1e18")
+    target, wrong = (tokens, samples) if found.has_tokens else (samples, tokens)
+    counted, other = ("tokens", "samples") if found.has_tokens else ("samples", "tokens")
+    if wrong is not None:
+        raise InputError(f"{found.name} is not counted in {other}", hint=f"say its amount in {counted}")
+    if target is not None and not (isinstance(target, Real) and 1 <= target <= 1e18):
+        raise InputError(f"{counted} = {shown(target)} is not possible", hint="write a number from 1 to 1e18")
+    seq_len = _whole("seq_len", seq_len, 100_000_000)
     return Workload(
-        name=name or found.name, model=found, task=task, seq_len=_whole("seq_len", seq_len, 100_000_000),
-        global_batch=_whole("global_batch", global_batch, 100_000_000), target_tokens=tokens, precision=precision,
+        name=name or found.name, model=found, task=task, seq_len=seq_len if found.has_tokens else 1,
+        global_batch=_whole("global_batch", global_batch, 100_000_000), target_tokens=target, precision=precision,
     )  # fmt: skip
 
 

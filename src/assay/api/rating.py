@@ -73,8 +73,6 @@ def _predicted(
         return InputError("serving is measured, not predicted yet")
     if not work.model:
         return InputError("no model is named: it is measured, not predicted")
-    if work.rate != "tokens_per_s":
-        return InputError("work that is counted in samples is measured; what is counted in tokens is predicted")
     try:
         return best(job_of_work(work, beside, folders).workload, system, folders=folders)[0]
     except InputError as error:
@@ -83,6 +81,6 @@ def _predicted(
 
 def _rate(work: Work, result: Result) -> Rate:
     return Rate(
-        workload=work.name, metric="tokens_per_s", value=result.values["tokens_per_s"], origin="predicted",
+        workload=work.name, metric=work.rate, value=result.values[work.rate], origin="predicted",
         source=f"assay predict, class {result.evidence}", bound=result.bound, note=str(result.plan),
     )  # fmt: skip

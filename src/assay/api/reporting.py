@@ -122,9 +122,10 @@ def next_steps(ranked: Ranked) -> tuple[str, ...]:
 def predict_command(result: Result) -> str:
     """What to type to have this answer again."""
     job, machine = result.workload, result.system
-    tokens = f" --tokens {job.target_tokens:.10g}" if job.target_tokens else ""
+    amount = f" --{job.counted} {job.target_tokens:.10g}" if job.target_tokens else ""
     nodes = f" --nodes {machine.nodes}" if machine.nodes > 1 else ""
-    sizes = f"--seq-len {job.seq_len} --batch {job.global_batch}{tokens}"
+    length = f"--seq-len {job.seq_len} " if job.model.has_tokens else ""
+    sizes = f"{length}--batch {job.global_batch}{amount}"
     return f"assay predict {job.model.name} --on {machine.name}{nodes} {sizes} --precision {job.precision}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -52,11 +53,23 @@ def calibration(path: Path) -> Calibration:
         if not least <= found.constants[name] <= most:
             what = f"constants: {name} = {found.constants[name]} cannot be"
             raise InputError(what, where=str(path), hint=f"write a number from {least:g} to {most:g}")
-    for kind, offsets in found.moved.items():
+    return _checked(replace(found, moved=_offsets(found.moved, str(path))), path)
+
+
+def _offsets(moved: Mapping[str, Mapping[str, float]], where: str) -> Mapping[str, Mapping[str, float]]:
+    """Offsets by the names of constants. An offset has no unit, so the file's name of it has none either."""
+    out: dict[str, dict[str, float]] = {}
+    for kind, offsets in moved.items():
         for name, offset in offsets.items():
-            if name not in CONSTANTS or not abs(offset) <= _WIDEST_LN:
+            full = name if name in CONSTANTS else f"{name}_s"
+            if full not in CONSTANTS or not abs(offset) <= _WIDEST_LN:
                 what = f"moved.{kind}: {name} = {offset} cannot be"
-                raise InputError(what, where=str(path), hint=did_you_mean(name, CONSTANTS))
+                raise InputError(what, where=where, hint=did_you_mean(name, CONSTANTS))
+            out.setdefault(kind, {})[full] = offset
+    return out
+
+
+def _checked(found: Calibration, path: Path) -> Calibration:
     for name, half in {"residual_ln": found.residual_ln, **found.regimes}.items():
         if not 0 < half <= _WIDEST_LN:
             hint = f"write a number above 0, {_WIDEST_LN:g} at most; 0.7 is half to double"
@@ -73,7 +86,8 @@ def write(found: Calibration, path: Path) -> None:
     if found.regimes:
         lines += ["", "[regimes]", *(f"{name} = {half:.4g}" for name, half in found.regimes.items())]
     for kind, offsets in found.moved.items():
-        lines += ["", f"[moved.{kind}]", *(f"{name} = {offset:.3g}" for name, offset in offsets.items())]
+        told = (f"{name.removesuffix('_s')} = {offset:.3g}" for name, offset in offsets.items())
+        lines += ["", f"[moved.{kind}]", *told]
     write_text(path, "\n".join(lines) + "\n")
 
 

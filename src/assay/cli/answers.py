@@ -17,7 +17,8 @@ RANKED_BY: Mapping[str, str] = {
 }  # fmt: skip
 _SURE = ("A", "B")
 _NARROW = 1.35  # high over mean: wider than this, a point would claim more than is known
-_TOKENS = 1e9  # without a target, energy and money are told for this many tokens
+# Without a target, energy and money are told for so many tokens, or samples.
+AMOUNTS: Mapping[str, tuple[str, float]] = {"tokens": ("B tokens", 1e9), "samples": ("M samples", 1e6)}
 
 EVIDENCE: Mapping[str, str] = {
     "A": "measured on this machine",
@@ -50,16 +51,18 @@ def tied(results: Sequence[Result], by: str) -> int:
 def rows(results: Sequence[Result]) -> list[Row]:
     """A line a result: how fast and why, how sure that is, the plan, memory, energy and money.
 
-    Energy and money are of the whole job; where it has no target, of a billion tokens.
+    Energy and money are of the whole job; where it has no target, of a billion tokens or a million samples.
     """
+    counted = results[0].workload.counted if results else "tokens"
+    name, amount = AMOUNTS[counted]
     target, kept = (any(name in result.values for result in results) for name in ("time_to_train_s", "goodput"))
-    per, factor = ("", None) if target else (" / B tokens", _TOKENS)
+    per, factor = ("", None) if target else (f" / {name}", amount)
     return [
         {
             "#": rank,
             "system": label(r.system),
             "devices": devices(r.system),
-            "tokens/s": shown(r.values["tokens_per_s"], "tokens").replace("tokens", "").strip(),
+            f"{counted}/s": speed(r),
             **({"time to train": shown(r.values.get("time_to_train_s"), "s")} if target else {}),
             **({"trains": trains(r.values.get("goodput"))} if kept else {}),
             "MFU": shown(r.values["mfu"], "%"),
@@ -131,12 +134,18 @@ def headroom(result: Result) -> str:
     return _signed(room.mean) + (f" (or {_signed(room.low)})" if unsure else "")
 
 
-def _per(result: Result, metric: str, tokens: float | None, unit: float = 1.0) -> Value | None:
-    """A metric of the whole job, or of so many tokens of a step, in another unit."""
+def speed(result: Result) -> str:
+    """Tokens or samples a second, without their unit: it stands above the column."""
+    job = result.workload
+    return shown(result.values[job.rate], job.counted).replace(job.counted, "").strip()
+
+
+def _per(result: Result, metric: str, amount: float | None, unit: float = 1.0) -> Value | None:
+    """A metric of the whole job, or of so many tokens or samples of a step, in another unit."""
     value = result.values.get(metric)
     if value is None:
         return None
-    factor = unit * (tokens / result.workload.tokens_per_step if tokens else 1.0)
+    factor = unit * (amount / result.workload.tokens_per_step if amount else 1.0)
     return Value(mean=value.mean * factor, low=value.low * factor, high=value.high * factor, evidence=value.evidence)
 
 
@@ -171,6 +180,8 @@ def _two(value: float) -> float:
 
 
 def _number(value: float, unit: str, digits: int) -> str:
+    if unit == "%" and 0 < abs(value) < 0.01:
+        return f"{100 * value:.2g} %"
     if unit == "%":
         return f"{100 * value:.{min(digits, 3) - 2}f} %"
     if unit == "wh":  # what an electricity bill is in

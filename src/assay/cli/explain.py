@@ -44,19 +44,34 @@ MEMORY: Mapping[str, str] = {
     "activations": "kept for the backward pass (Korthikanti et al. 2022, §4)",
     "logits": "one row of the vocabulary a token, for the loss",
 }
+# The same of models whose samples are not made of tokens.
+WITHOUT_TOKENS: Mapping[str, str] = {
+    "embedding and logits": "the model's input and output, and the loss's bytes",
+    "expert-parallel comms": "rows that were looked up to the devices of their samples, gradients back (Naumov 2019)",
+    "logits": "what the output scores, for the loss",
+}
 CONSTANTS: Mapping[str, str] = {
     "matmul": "best share of peak of a large matrix multiply",
     "matmul_half_k": "depth at which half of that is reached",
+    "matmul_wide": "what is left of that share with 32-bit operands",
+    "matmul_8bit": "what is left of it with 8-bit operands, of the 8-bit peak",
+    "matmul_4bit": "what is left of it with 4-bit operands, of the 4-bit peak",
+    "grouped": "what is left of it with many small products side by side: experts",
+    "conv": "what is left of it in convolutions",
     "tile": "edge of the tile computed at once",
     "attention": "share of peak of a fused attention kernel",
     "memory": "share of memory bandwidth that streaming reaches",
+    "lookup": "share of memory bandwidth that reading rows of a table reaches",
     "launch_s": "of one operation, host and device",
+    "routing_s": "host and device wait for each other where experts are chosen, a layer and pass",
     "inner_link": "share of link bandwidth inside a node",
     "outer_link": "share of link bandwidth between nodes",
     "inner_latency_s": "a collective step inside a node, beside the link's own",
     "outer_latency_s": "the same between nodes",
     "overlap_data": "share of data-parallel communication hidden",
     "overlap_tensor": "share of tensor-parallel communication hidden",
+    "overlap_expert": "share of expert-parallel communication hidden",
+    "contention": "of hidden communication, what it costs the computing it hides behind",
     "step_overhead_s": "a step: logging, data, synchronisation",
     "straggler": "growth of step time with each doubling of nodes",
     "reserve_bytes": "context and communication buffers",
@@ -82,7 +97,7 @@ def _terms(result: Result) -> Iterator[Row]:
     for part in result.parts:
         yield {
             "term": part.name, "time": show(part.time_s, "s"), "share": f"{100 * part.time_s / step:.1f} %",
-            "waits on": part.bound, "formula": FORMULAS.get(part.name, ""),
+            "waits on": part.bound, "formula": _words(FORMULAS, part.name, result),
         }  # fmt: skip
     yield {"term": "step", "time": show(step, "s"), "share": "100 %", "waits on": result.bound, "formula": ""}
 
@@ -92,13 +107,18 @@ def _memory(result: Result) -> Iterator[Row]:
     for part in result.memory:
         yield {
             "part": part.name, "size": show(part.size_bytes, "bytes"), "share": f"{100 * part.size_bytes / room:.1f} %",
-            "formula": MEMORY.get(part.name, ""),
+            "formula": _words(MEMORY, part.name, result),
         }  # fmt: skip
     left = result.values["headroom_bytes"].mean
     yield {
         "part": "left" if fits(result) else "short by", "size": show(abs(left), "bytes"),
         "share": f"{100 * abs(left) / room:.1f} %", "formula": f"of {show(room, 'bytes')}",
     }  # fmt: skip
+
+
+def _words(of: Mapping[str, str], part: str, result: Result) -> str:
+    usual = of.get(part, "")
+    return usual if result.workload.model.has_tokens else WITHOUT_TOKENS.get(part, usual)
 
 
 def _levers(result: Result) -> Iterator[Row]:
@@ -148,5 +168,5 @@ def _grounds(result: Result, folders: Sequence[Path]) -> Iterator[Row]:
     for f in fields(Constants):
         value = getattr(constants, f.name)
         own = ", calibrated" if value != getattr(usual, f.name) else ""
-        yield {"what": f.name, "value": show(value, suffix(f.name)), "meaning": CONSTANTS.get(f.name, "") + own}
+        yield {"what": f.name, "value": show(value, suffix(f.name)), "meaning": CONSTANTS[f.name] + own}
     yield from ({"what": "note", "value": "", "meaning": note} for note in result.notes)

@@ -27,9 +27,10 @@ _FLAGS: Mapping[str, tuple[str, str, str]] = {
 
 _JOB = (
     ("--seq-len", "TOKENS", "Length of a sequence."),
-    ("--batch", "SEQUENCES", "Sequences an optimizer step learns from."),
+    ("--batch", "SEQUENCES", "Sequences (or samples, such as pictures) an optimizer step learns from."),
     ("--batch-tokens", "TOKENS", "The same in tokens, as 4M."),
     ("--tokens", "TOKENS", "Tokens to train on, as 100B; without it the answer is a rate."),
+    ("--samples", "SAMPLES", "The same in samples, of models that have no tokens."),
     ("--precision", "DTYPE", "Of the matrix multiplications: bf16, fp16, fp8, tf32, fp32 …"),
 )
 

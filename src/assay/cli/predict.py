@@ -39,13 +39,14 @@ if TYPE_CHECKING:
 def predict(
     workload: str, on: tuple[str, ...], nodes: str | None, plan_text: str | None, explain: bool, top: int | None,
     by: str, seq_len: str | None, batch: str | None, batch_tokens: str | None, tokens: str | None,
-    precision: str | None, folders: tuple[str, ...], fmt: str, **feeding: Any,
+    samples: str | None, precision: str | None, folders: tuple[str, ...], fmt: str, **feeding: Any,
 ) -> None:  # fmt: skip
     """What a job would do on these machines, why, what it costs and how sure that is.
 
     WORKLOAD is a model of the catalog, a config.json or a folder with one, or a workload file: TOML with model,
-    seq_len, global_batch (or batch_tokens), tokens, precision, task, [feed] and [checkpoint]. Flags come before what
-    the file says. With --storage a step may wait for its data; with --checkpoint-to time counts stops and saves.
+    seq_len, global_batch (or batch_tokens), tokens or samples, precision, task, [feed] and [checkpoint]. Flags come
+    before what the file says. With --storage a step may wait for its data; with --checkpoint-to time counts stops and
+    saves.
 
     \b
     assay predict llama-3.1-8b --on hgx-h100 --nodes 4 --seq-len 8192 --batch-tokens 4M --tokens 100B
@@ -60,7 +61,7 @@ def predict(
     feed, checkpoint = stated(feeding)
     flags = Stated(
         model="", seq_len=seq_len, global_batch=batch, batch_tokens=batch_tokens, tokens=tokens,
-        precision=precision, feed=feed, checkpoint=checkpoint,
+        samples=samples, precision=precision, feed=feed, checkpoint=checkpoint,
     )  # fmt: skip
     rooms = [Path(folder) for folder in folders]
     job = job_of(workload, flags, rooms)
@@ -125,8 +126,8 @@ def _data(
     w = job.workload
     said = {
         "name": w.name, "model": w.model.name, "task": w.task, "seq_len": w.seq_len, "global_batch": w.global_batch,
-        "tokens_per_step": w.tokens_per_step, "target_tokens": w.target_tokens, "precision": w.precision,
-        "assumed": list(job.assumed), "feed": encode(w.feed), "checkpoint": encode(w.checkpoint),
+        **_amounts(w), "precision": w.precision, "assumed": list(job.assumed), "feed": encode(w.feed),
+        "checkpoint": encode(w.checkpoint),
     }  # fmt: skip
     return {
         "workload": said, "ranked_by": answers.RANKED_BY[by], "tied": answers.tied(results, by),
@@ -136,10 +137,17 @@ def _data(
     }  # fmt: skip
 
 
+def _amounts(job: Workload) -> dict[str, object]:
+    """What a step and the whole job learn from, counted in tokens, or in samples where there are none."""
+    target = {f"target_{name}": job.target_tokens if name == job.counted else None for name in ("tokens", "samples")}
+    return {"tokens_per_step": job.tokens_per_step if job.model.has_tokens else None, **target}
+
+
 def _title(job: Workload) -> str:
-    target = f", {_tokens(job.target_tokens)} tokens in all" if job.target_tokens else ""
+    target = f", {_tokens(job.target_tokens)} {job.counted} in all" if job.target_tokens else ""
     task = {"train": "training", "finetune": "fine-tuning"}.get(job.task, job.task)
-    return f"{job.name}: {task}, {job.global_batch:,} × {job.seq_len:,} tokens a step, {job.precision}{target}"
+    each = f" × {job.seq_len:,} tokens" if job.model.has_tokens else " samples"
+    return f"{job.name}: {task}, {job.global_batch:,}{each} a step, {job.precision}{target}"
 
 
 def _tokens(tokens: float) -> str:
@@ -177,8 +185,8 @@ def _next(typed: str, flags: Stated, best: System, by: str, folders: Sequence[Pa
     name = best.name if usual else f"{best.count_per_node}x {best.accelerator.name}"
     said = {
         "--on": name, "--nodes": best.nodes, "--seq-len": flags.seq_len, "--batch": flags.global_batch,
-        "--batch-tokens": flags.batch_tokens, "--tokens": flags.tokens, "--precision": flags.precision,
-        "--by": by if by != "time" else None,
+        "--batch-tokens": flags.batch_tokens, "--tokens": flags.tokens, "--samples": flags.samples,
+        "--precision": flags.precision, "--by": by if by != "time" else None,
     }  # fmt: skip
     words = [word for flag, value in said.items() if value for word in (flag, str(value))]
     rooms = [word for folder in folders for word in ("--catalog", str(folder))]

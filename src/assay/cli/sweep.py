@@ -75,7 +75,7 @@ def _asked(
     feed, checkpoint = stated(told)
     flags = Stated(
         model="", seq_len=told["seq_len"], global_batch=told["batch"], batch_tokens=told["batch_tokens"],
-        tokens=told["tokens"], precision=told["precision"], feed=feed, checkpoint=checkpoint,
+        tokens=told["tokens"], samples=told["samples"], precision=told["precision"], feed=feed, checkpoint=checkpoint,
     )  # fmt: skip
     rooms = [Path(folder) for folder in folders]
     job, found = job_of(workload, flags, rooms), machines([on], nodes, rooms)
@@ -122,7 +122,7 @@ def _sweep(
         said += weigh(job.workload, system, plan, first=turned.name, folders=rooms).sentences[:1]
     emit(swept_rows(found), fmt, title=_over(job, system, found), data=swept_data(found, said))
     say()
-    say(f"{''.join(_bar(found))}  tokens/s, {found.title.removeprefix('the ')} from left to right")
+    say(f"{''.join(_bar(found))}  {job.workload.counted}/s, {found.title.removeprefix('the ')} from left to right")
     for sentence in said:
         say(sentence)
     for point in found.points:
@@ -140,7 +140,7 @@ def _over(job: Job, system: System, found: Sweep) -> str:
 
 def _bar(found: Sweep) -> str:
     """A line of blocks, as high as each point is fast."""
-    rates = [p.result.values["tokens_per_s"].mean if p.result else 0.0 for p in found.points]
+    rates = [p.result.values[p.result.workload.rate].mean if p.result else 0.0 for p in found.points]
     return "".join(_SPAN[round(rate / max(rates) * (len(_SPAN) - 1))] if rate else "·" for rate in rates)
 
 
@@ -161,6 +161,7 @@ def _assumed(job: Job) -> None:
 def _typed(workload: str, on: str, nodes: str | None, told: dict[str, Any]) -> list[str]:
     said = {
         "--on": on, "--nodes": nodes, "--seq-len": told["seq_len"], "--batch": told["batch"],
-        "--batch-tokens": told["batch_tokens"], "--tokens": told["tokens"], "--precision": told["precision"],
+        "--batch-tokens": told["batch_tokens"], "--tokens": told["tokens"], "--samples": told["samples"],
+        "--precision": told["precision"],
     }  # fmt: skip
     return [workload, *(word for flag, value in said.items() if value for word in (flag, value)), *words(told)]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from assay.cli.answers import shown
+from assay.cli.answers import AMOUNTS, shown, speed
 from assay.cli.output import Row
 from assay.errors import InputError
 from assay.units import show
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from assay.workload import Workload
 
 _FACTOR = re.compile(r"([0-9]{0,9}(?:\.[0-9]{1,9})?)\s*[x×]")
-_TOKENS = 1e9
 _KNEE = 0.8  # of the first point's speed per device: where scaling is said to fall off
 
 
@@ -53,33 +52,34 @@ def value_of(value: float, unit: str) -> str:
 
 
 def swept_rows(found: Sweep) -> list[Row]:
-    """A line a point: its speed, what that is of the first one's, what a token costs, what bounds it."""
-    return [_row(found, point) for point in found.points]
+    """A line a point: its speed, what that is of the first one's, what tokens or samples cost, what bounds it."""
+    counted = found.found[0].result.workload.counted if found.found and found.found[0].result else "tokens"
+    return [_row(found, point, f"{counted}/s", f"rent / {AMOUNTS[counted][0]}") for point in found.points]
 
 
-def _row(found: Sweep, point: Swept) -> Row:
+def _row(found: Sweep, point: Swept, rate: str, rent: str) -> Row:
     head = {found.lever: value_of(point.value, found.unit)}
     r, share = point.result, found.against(point)
     if r is None:
         return head | {
             "step": "unknown",
-            "tokens/s": "",
+            rate: "",
             "per device": "",
-            "rent / B tokens": "",
+            rent: "",
             "bound by": point.reason,
         }
     kept = {"trains": f"{100 * r.values['goodput'].mean:.1f} %"} if "goodput" in r.values else {}
     return {
         **head, "step": show(r.step.mean, "s"),
-        "tokens/s": shown(r.values["tokens_per_s"], "tokens").replace("tokens", "").strip(),
+        rate: speed(r),
         "per device": "" if share is None else f"{100 * share:.0f} % of first", **kept,
-        "rent / B tokens": shown(_rent(r), "usd"), "bound by": r.bound.replace("(", "").replace(" of the step)", ""),
+        rent: shown(_rent(r), "usd"), "bound by": r.bound.replace("(", "").replace(" of the step)", ""),
         "plan": str(r.plan),
     }  # fmt: skip
 
 
 def _rent(r: Result) -> Value | None:
-    """What a billion tokens cost to rent, on the clock."""
+    """What a billion tokens or a million samples cost to rent, on the clock."""
     from dataclasses import replace
 
     value = r.values.get("rent_usd")
@@ -87,7 +87,7 @@ def _rent(r: Result) -> Value | None:
         return None
     job = r.workload
     steps = -(-job.target_tokens // job.tokens_per_step) if job.target_tokens else 1
-    factor = _TOKENS / (steps * job.tokens_per_step)
+    factor = AMOUNTS[job.counted][1] / (steps * job.tokens_per_step)
     return replace(value, mean=value.mean * factor, low=value.low * factor, high=value.high * factor)
 
 
@@ -102,7 +102,7 @@ def swept_sentences(found: Sweep) -> tuple[str, ...]:
     name = found.title.removeprefix("the ")
     many = f"{grown:.3g} × the {name}" if found.unit or found.lever != "nodes" else f"{grown:.3g} × the nodes"
     each = f" ({100 * share:.0f} % per device)" if found.lever == "nodes" else ""
-    said = [f"{many} {'gives' if found.unit else 'give'} {faster:.3g} × the tokens/s{each}."]
+    said = [f"{many} {'gives' if found.unit else 'give'} {faster:.3g} × the {last.result.workload.counted}/s{each}."]
     turns = _turns(points)
     if turns:
         where = "; ".join(f"{bound} from {value_of(value, found.unit)}" for value, bound in turns)
@@ -116,7 +116,7 @@ def swept_sentences(found: Sweep) -> tuple[str, ...]:
 
 
 def _speed(r: Result) -> float:
-    return r.values["tokens_per_s"].mean
+    return r.values[r.workload.rate].mean
 
 
 def _turns(points: Sequence[Swept]) -> list[tuple[float, str]]:

@@ -35,3 +35,8 @@ class Model:
     unread: tuple[str, ...] = field(default=())  # config keys that were not understood
     published_params: int | None = None  # what its maker says, to check our count against
     stored_as: str = ""  # the number format its weights are published in: bf16, fp8, mxfp4 … "" = not said
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether its samples are sequences of tokens; else they are pictures, clicks, sounds, or what was traced."""
+        return isinstance(self.shape, TransformerShape)

@@ -107,14 +107,14 @@ def _values(
     job: Workload, system: System, plan: Plan, step: float, peak_bytes: float, power: float | None,
     calibrated: Calibrated, tariff: cost.Tariff, widen: float,
 ) -> dict[str, Value]:  # fmt: skip
-    rate = job.tokens_per_step / step
     peak, _ = peak_flop_per_s(system.accelerator, job.precision) or (math.nan, "")
     achieved = family(job.model).model_flop(job.model.shape, job) * job.global_batch / step / system.accelerators
     half = calibrated.half_ln(regime_of(job)) * widen
+    tokens = job.tokens_per_step / step
+    rates = {"tokens_per_s": tokens, "device_tokens_per_s": tokens / system.accelerators}
     timed = {
-        "step_s": step, "tokens_per_s": rate, "device_tokens_per_s": rate / system.accelerators,
-        "samples_per_s": job.global_batch / step, "device_flop_per_s": achieved, "mfu": achieved / peak,
-        "hfu": estimate.executed(plan) * achieved / peak,
+        "step_s": step, **(rates if job.model.has_tokens else {}), "samples_per_s": job.global_batch / step,
+        "device_flop_per_s": achieved, "mfu": achieved / peak, "hfu": estimate.executed(plan) * achieved / peak,
     }  # fmt: skip
     values = {name: calibrated.value(mean, half) for name, mean in timed.items()}
     for share in ("mfu", "hfu"):

@@ -19,7 +19,7 @@ _DATASHEET_LN = 0.7
 # that no plan tells of (flat gradient buffers, unfused Adam's temporaries, cached blocks).
 _MEMORY_LOW, _MEMORY_HIGH = 0.85, 1.9
 # A plan that had to be guessed, or a regime beyond what was fitted, widens the interval by this factor.
-_ASSUMED = 1.25
+_ASSUMED = 1.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

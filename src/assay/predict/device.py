@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assay.errors import InputError
-from assay.hardware import Accelerator, System
+from assay.hardware import DTYPES, Accelerator, System
 from assay.predict.ops import Number, operand_bytes
+from assay.workload import Workload
 
 # Where a device lacks a format, the next one that its matrix units compute the same numbers in.
 _FALLBACK = {
@@ -29,6 +30,7 @@ class Device:
     units: Number
     host_bytes_per_s: Number  # one way
     streaming_bytes_per_s: Number
+    memory_bytes: Number
     per_node: Number
     nodes: Number
 
@@ -48,9 +50,17 @@ def device(system: System, precision: str) -> Device:
         bandwidth_bytes_per_s=chip.bandwidth_bytes_per_s, cache_bytes=(chip.on_chip_bytes or 0.0) if cached else 0.0,
         cache_bytes_per_s=inside if cached else chip.bandwidth_bytes_per_s, units=float(chip.compute_units or 0),
         host_bytes_per_s=chip.host_bandwidth_bytes_per_s or 0.0,
-        streaming_bytes_per_s=chip.streaming_bandwidth_bytes_per_s or 0.0, per_node=float(system.count_per_node),
+        streaming_bytes_per_s=chip.streaming_bandwidth_bytes_per_s or 0.0, memory_bytes=chip.memory_bytes,
+        per_node=float(system.count_per_node),
         nodes=float(system.nodes),
     )  # fmt: skip
+
+
+def as_run(job: Workload, system: System) -> Workload:
+    """The job in the precision that this system's units really compute it in."""
+    found = peak_flop_per_s(system.accelerator, job.precision)
+    used = found[1] if found and found[1] in DTYPES else job.precision
+    return job if used == job.precision else replace(job, precision=used)
 
 
 def peak_flop_per_s(accelerator: Accelerator, dtype: str) -> tuple[float, str] | None:

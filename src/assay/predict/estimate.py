@@ -15,7 +15,7 @@ from assay.hardware import System
 from assay.plan import Plan, Recompute
 from assay.predict import layers, memory
 from assay.predict.book import COMPUTE, Book, Index, layer_seconds
-from assay.predict.device import Device, device
+from assay.predict.device import Device, as_run, device
 from assay.predict.families import family
 from assay.predict.network import Fabric, Gather, Reached, fabric, gather, reached
 from assay.predict.ops import Array, bytes_of
@@ -89,7 +89,7 @@ def lay_out(job: Workload, system: System, plan: Plan) -> Laid:
     layouts = layers.axes_of(*layers.layout_columns(plan))
     layout, grid = layers.layout_of(layouts), _grid(plan)
     return Laid(
-        layouts=layouts, book=layers.book_of(job, layout), held=memory.activation_columns(job, layout),
+        layouts=layouts, book=layers.book_of(as_run(job, system), layout), held=memory.activation_columns(job, layout),
         groups=layers.axes_of(*_groups(grid["tensor"], _stages(job, grid))), device=device(system, job.precision),
         fabric=fabric(system),
     )  # fmt: skip
@@ -120,7 +120,7 @@ def memory_of(job: Workload, plan: Plan, constants: Constants, table: Table | No
 
 
 def price(job: Workload, system: System, plan: Plan, constants: Constants, table: Table | None = None) -> Priced:
-    """Time, memory and power of every plan of a grid. Plans are taken as legal: `search.problem` says if one is not."""
+    """Time, memory and power of every plan of a grid. Plans are taken as legal: `legal.problem` says if one is not."""
     table = table or table_of(job, system, plan, constants)
     grid, level = _grid(plan), _level(plan, table.laid.layouts)
     on, held = _stages(job, grid), _gathered(table.laid.held, level)
@@ -250,11 +250,11 @@ def layer_step_s(job: Workload, system: System, plan: Plan, constants: Constants
     laid = lay_out(job, system, plan)
     table = layer_seconds(laid.book, laid.device, reached(laid.fabric, constants), constants)
     count = family(job.model).limits(job.model.shape, job).layers
-    forward, backward, core = (
+    forward, backward, cheap = (
         sum(float(table[f"{prefix}_{term}"][0]) for term in layers.TERMS) / count
-        for prefix in ("forward", "backward", "core_forward")
+        for prefix in ("forward", "backward", "again")
     )
-    again = {Recompute.FULL: forward, Recompute.SELECTIVE: core}.get(Recompute(int(plan.recompute)), 0.0)
+    again = {Recompute.FULL: forward, Recompute.SELECTIVE: cheap}.get(Recompute(int(plan.recompute)), 0.0)
     return forward, backward + again
 
 

@@ -96,7 +96,7 @@ def _kept_up(result: Result, tariff: cost.Tariff) -> Result:
 def _timed(result: Result, step: Value, tariff: cost.Tariff) -> dict[str, Value]:
     """Every figure that a step's time is in, with the longer one in it."""
     was, values = result.step, dict(result.values)
-    for name in _OVER_STEP:
+    for name in (n for n in _OVER_STEP if n in values):
         k = values[name].mean * was.mean
         high = min(1.0, k / step.low) if name in ("mfu", "hfu") else k / step.low
         values[name] = Value(

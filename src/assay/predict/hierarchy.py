@@ -16,14 +16,17 @@ CLASS: Mapping[str, float] = {
     "matmul": 0.2, "matmul_wide": 0.5, "matmul_8bit": 0.4, "matmul_4bit": 0.4, "grouped": 0.5, "conv": 0.6,
     "matmul_half_k": 0.3, "attention": 0.3, "memory": 0.25, "lookup": 0.8, "launch_s": 0.4, "routing_s": 0.7,
     "inner_link": 0.3, "outer_link": 0.4, "inner_latency_s": 0.5, "outer_latency_s": 0.5, "overlap_data": 0.4,
-    "overlap_tensor": 0.5, "overlap_expert": 0.5, "step_overhead_s": 0.4, "straggler": 0.4,
+    "overlap_tensor": 0.5, "overlap_expert": 0.5, "step_overhead_s": 0.2, "straggler": 0.4,
 }  # fmt: skip
-MAKER: Mapping[str, float] = {"matmul": 0.2, "memory": 0.15, "launch_s": 0.2, "attention": 0.2, "routing_s": 0.3}
+MAKER: Mapping[str, float] = {
+    "matmul": 0.3, "memory": 0.25, "launch_s": 0.4, "attention": 0.3, "routing_s": 0.3, "overlap_data": 0.3,
+    "overlap_tensor": 0.3, "step_overhead_s": 0.3, "straggler": 0.3,
+}  # fmt: skip
 DEVICE: Mapping[str, float] = {"matmul": 0.35, "attention": 0.4, "memory": 0.15, "matmul_8bit": 0.25, "launch_s": 0.2}
 # How a kind of job (experts, convolutions, adapters, look-ups) differs from dense layers on the same class of device:
 # other kernels, other frameworks, and often no host in the way.
 KIND: Mapping[str, float] = {
-    "matmul": 0.15, "memory": 0.3, "attention": 0.3, "launch_s": 0.8, "step_overhead_s": 2.0, "overlap_data": 0.4,
+    "matmul": 0.15, "memory": 0.3, "attention": 0.3, "launch_s": 0.8, "step_overhead_s": 0.3, "overlap_data": 0.4,
     "inner_link": 0.3, "outer_link": 0.3, "straggler": 0.4,
 }  # fmt: skip
 REFERENCE = "dense"

@@ -15,7 +15,7 @@ from assay.calibration import Constants
 from assay.hardware import System
 from assay.plan import Plan
 from assay.predict.book import COMPUTE, MESSAGES, Book, Index, book, work_of
-from assay.predict.device import device
+from assay.predict.device import as_run, device
 from assay.predict.families import family
 from assay.predict.ops import Array, Layout
 from assay.predict.roofline import KINDS, seconds
@@ -87,14 +87,14 @@ def book_of(job: Workload, layout: Layout) -> Book:
 def micro_batch(columns: Columns) -> dict[str, Array]:
     """Both passes of the whole model by term, for each recomputation level: arrays of shape (3, rows).
 
-    Full recomputation adds the whole forward pass again, selective its attention core (Korthikanti et al. 2022, §5).
+    Full recomputation adds the whole forward pass again, selective what is cheap (Korthikanti et al. 2022, §5).
     `compute_forward` and `compute_backward` are what communication can hide behind, waiting for the host included;
     `weight_gradients` what of it a zero-bubble schedule puts off; `head` is the ends of the model.
     """
     table = {}
     for term in TERMS:
         once = columns[f"forward_{term}"] + columns[f"backward_{term}"]
-        table[term] = np.stack([once, once + columns[f"core_forward_{term}"], once + columns[f"forward_{term}"]])
+        table[term] = np.stack([once, once + columns[f"again_{term}"], once + columns[f"forward_{term}"]])
     behind = (*COMPUTE, "launch")
     forward = sum((columns[f"forward_{term}"] for term in behind), np.zeros(()))
     table["compute_forward"] = np.stack([forward] * 3)
@@ -109,6 +109,7 @@ def points(job: Workload, plan: Plan, system: System, constants: Constants) -> t
     """Each kind of operation of one plan, summed over a step on one device: its work, its bytes, its time."""
     writes, shape, on = family(job.model), job.model.shape, device(system, job.precision)
     layout = layout_of(axes_of(*layout_columns(plan)))
+    job = as_run(job, system)
     runs = job.global_batch / float(np.asarray(plan.data * plan.micro_batch).ravel()[0])
     stages = float(np.asarray(plan.pipeline).ravel()[0])
     runs_of = [(layer.count / stages, layer) for layer in writes.layers(shape, job, layout)]

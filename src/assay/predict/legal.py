@@ -1,7 +1,8 @@
-"""A plan that breaks a rule is answered with the legal plan that is most like it."""
+"""The rules of plans: which one a plan breaks, the nearest legal value, and the legal plan that is most like it."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -9,14 +10,15 @@ import numpy as np
 
 from assay.errors import InputError
 from assay.hardware import System
-from assay.plan import Plan, Schedule
-from assay.predict import search
+from assay.plan import ContextKind, Plan, Schedule
+from assay.predict.families import family
+from assay.predict.grid import Options, cells, in_stages, nearest_divisor
 from assay.workload import Workload
 
 
 def refuse_illegal(job: Workload, system: System, plan: Plan) -> None:
     """Raise InputError for a plan that breaks a rule, with the legal plan that is most like it."""
-    broken = search.problem(job, system, plan)
+    broken = problem(job, system, plan)
     if broken:
         instead = nearest_legal(job, system, plan)
         hint = f'nearest legal plan: "{instead}"' if instead else "no plan is legal here; try other nodes or batches"
@@ -25,7 +27,7 @@ def refuse_illegal(job: Workload, system: System, plan: Plan) -> None:
 
 def nearest_legal(job: Workload, system: System, plan: Plan) -> Plan | None:
     """The legal plan whose sizes are the fewest doublings from this one's; None where no plan is legal."""
-    t, c, e, p, v, b, d = search.cells(job, system, search.Options(context=tuple({1, int(plan.context)})))
+    t, c, e, p, v, b, d = cells(job, system, Options(context=tuple({1, int(plan.context)})))
     if not len(t):
         return None
     names = ("tensor", "context", "expert", "pipeline", "virtual", "micro_batch", "data")
@@ -35,3 +37,63 @@ def nearest_legal(job: Workload, system: System, plan: Plan) -> Plan | None:
     sizes: dict[str, Any] = {name: int(x[i]) for name, x in zip(names, found, strict=True)}
     zero = plan.zero_stage if p[i] == 1 else min(1, plan.zero_stage)
     return replace(plan, **sizes, zero_stage=zero, shard=0, schedule=Schedule.ONE_F_ONE_B, context_kind=0)
+
+
+def problem(job: Workload, system: System, plan: Plan) -> str:
+    """The rule one plan breaks, with the nearest legal value; empty when it is legal."""
+    at, have = family(job.model).limits(job.model.shape, job), system.accelerators
+    heads, depth = at.heads, at.layers
+    chunks, batch = plan.pipeline * plan.virtual, plan.data * plan.micro_batch
+    rules = [
+        (heads % plan.tensor == 0, f"{heads} attention heads", "tp", heads, plan.tensor),
+        (bool(in_stages(depth, chunks)), f"{depth} layers", "pp × vp", depth, chunks),
+        (job.global_batch % batch == 0, f"a global batch of {job.global_batch}", "dp × mbs", job.global_batch, batch),
+        (at.positions % plan.context == 0, f"{at.positions} tokens", "cp", at.positions, plan.context),
+    ]
+    for name, has, asked in (("tp", "attention heads", plan.tensor), ("cp", "sequence", plan.context)):
+        if asked > 1 and {"tp": heads, "cp": at.positions}[name] == 1 and not job.model.has_tokens:
+            return f"{job.model.name} has no {has} to cut over {name} = {asked}; nearest legal {name}: 1"
+    for holds, what, name, whole, asked in rules:
+        if not holds:
+            nearest, verb = nearest_divisor(whole, int(asked)), "does" if what.startswith("a ") else "do"
+            return f"{what} {verb} not divide by {name} = {asked}; nearest legal {name}: {nearest}"
+    n = plan.data * plan.tensor * plan.pipeline * plan.context
+    if n != have:
+        each = int(n // plan.data)
+        name, nearest = ("dp", have // each) if have % each == 0 else ("tp × pp × cp", nearest_divisor(have, each))
+        return f"dp × tp × pp × cp = {n}, but {have} accelerators are there; nearest legal {name}: {nearest}"
+    broken = _expert_problem(job, plan, at.experts)
+    if broken:
+        return broken
+    if plan.context_kind == ContextKind.ULYSSES and heads % (plan.tensor * plan.context):
+        return (
+            f"{heads} attention heads do not divide by tp × cp = {plan.tensor * plan.context}; nearest legal cpk: ring"
+        )
+    if plan.shard and (plan.data * plan.context) % plan.shard:
+        nearest = nearest_divisor(int(plan.data * plan.context), int(plan.shard))
+        return (
+            f"{plan.data * plan.context} replicas do not divide by shard = {plan.shard}; nearest legal shard: {nearest}"
+        )
+    if plan.schedule == Schedule.GPIPE and plan.virtual > 1:
+        return "GPipe has no interleaved form; nearest legal vp: 1"
+    if plan.virtual > 1 and (plan.pipeline == 1 or (job.global_batch // batch) % plan.pipeline):
+        return "interleaving needs pp > 1 and micro-batches that divide by pp; nearest legal vp: 1"
+    if plan.zero_stage >= 2 and plan.pipeline > 1:
+        return f"ZeRO stage {plan.zero_stage} does not go with pipeline stages; nearest legal zero: 1"
+    return ""
+
+
+def _expert_problem(job: Workload, plan: Plan, experts: int) -> str:
+    """The rule that expert parallelism breaks; empty when it breaks none."""
+    if plan.expert == 1:
+        return ""
+    if experts == 1:
+        return f"{job.model.name} has no experts to spread over ep={plan.expert}; nearest legal ep: 1"
+    sharing = int(plan.data * plan.tensor * plan.context)
+    if experts and experts % plan.expert:
+        nearest = nearest_divisor(math.gcd(experts, sharing), int(plan.expert))
+        return f"{experts} experts do not divide by ep = {plan.expert}; nearest legal ep: {nearest}"
+    if sharing % plan.expert:
+        nearest = nearest_divisor(math.gcd(experts, sharing), int(plan.expert))
+        return f"dp × tp × cp = {sharing} does not divide by ep = {plan.expert}; nearest legal ep: {nearest}"
+    return ""

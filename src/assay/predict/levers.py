@@ -51,7 +51,7 @@ def lever(name: str, job: Workload, system: System, where: str = "--over") -> Le
             return _link(index, link.name, f"the link {link.name}")
     if wanted in known:
         return known[wanted]
-    for one in (*_CHIP, *_FEED, *_links(None)):
+    for one in (*_SIZES, *_CHIP, *_FEED, *_links(None)):
         if one.name == wanted:
             what = f"{system.name} has no {one.title.removeprefix('the ')}"
             raise InputError(one.lacks or what, where=where, hint=f"known here: {', '.join(known)}")
@@ -89,7 +89,8 @@ def _with_peak(job: Workload, system: System, value: float) -> Asked:
 _SIZES = (
     Lever(name="batch", title="the batch", unit="", more_helps=False, read=lambda job, _: job.global_batch,
           write=lambda job, system, n: (replace(job, global_batch=int(n)), system)),
-    Lever(name="seq-len", title="the length of a sequence", unit="", more_helps=False, read=lambda job, _: job.seq_len,
+    Lever(name="seq-len", title="the length of a sequence", unit="", more_helps=False,
+          read=lambda job, _: job.seq_len if job.model.has_tokens else None, lacks="its samples are no sequences",
           write=lambda job, system, n: (replace(job, seq_len=int(n)), system)),
     Lever(name="nodes", title="the number of nodes", unit="", more_helps=False, read=lambda _, system: system.nodes,
           write=lambda job, system, n: (job, system.with_nodes(int(n)))),

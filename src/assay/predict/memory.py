@@ -46,12 +46,15 @@ def activation_columns(job: Workload, layout: Layout) -> Mapping[str, Array]:
     for layer in writes.layers(shape, job, layout):
         kept = layer.kept
         total += layer.count * np.stack(
-            np.broadcast_arrays(kept.everything, kept.without_core, kept.inputs, total[0])[:3]
+            np.broadcast_arrays(kept.everything, kept.without_cheap, kept.inputs, total[0])[:3]
         )
         most = np.maximum(most, kept.everything)
     head = np.broadcast_to(writes.ends(shape, job, layout).kept.everything, total[0].shape)
     working = np.stack([0.0 * most, 0.0 * most, most]) + np.zeros_like(total)  # the layer being recomputed is whole
-    return {"kept": total, "whole": np.stack([total[0]] * 3), "working": working, "head": np.stack([head] * 3)}
+    return {
+        "kept": total, "whole": np.stack([total[0]] * 3), "working": working, "layer": most + np.zeros_like(total),
+        "head": np.stack([head] * 3),
+    }  # fmt: skip
 
 
 def memory_parts(job: Held, constants: Constants) -> dict[str, Array]:
@@ -75,7 +78,9 @@ def memory_parts(job: Held, constants: Constants) -> dict[str, Array]:
     sharded = job.zero_stage >= 3
     gathered = np.where(sharded, _PREFETCHED_LAYERS * job.state.weight_wire_bytes * on.layer, 0.0)
     activations = np.where(at_end, last, first * flying) + job.columns["working"]
-    activations = np.where(job.offload_activations > Offload.NONE, job.columns["working"], activations)
+    # Of what goes to the host, the layer at work is here.
+    here = np.minimum(activations, job.columns["layer"])
+    activations = np.where(job.offload_activations > Offload.NONE, here, activations)
     logits = np.where(at_end | alone, head, 0.0)
     optimizer = dense[2] * learn + experts[2] * learnt_experts * (0.0 if on.sparse else 1.0)
     return {

@@ -51,8 +51,13 @@ def fabric(system: System) -> Fabric:
     """A system's links as tiers. An oversubscribed network is one more link, with what is left above its leaves."""
     n = float(system.accelerators)
     links = _chosen(system.links) or (_NO_LINK,)
-    found = [_tier(link, n, outer=i > 0 and i == len(links) - 1) for i, link in enumerate(links)]
+    found = [_tier(link, n, outer=_joins_nodes(links, i, system)) for i, link in enumerate(links)]
     return Fabric(tiers=tuple(found + [found[-1]] * (_TIERS - len(found))))
+
+
+def _joins_nodes(links: tuple[Link, ...], i: int, system: System) -> bool:
+    """The outermost link, and any outside of one that joins a whole node: leaves of an oversubscribed network."""
+    return i > 0 and (i == len(links) - 1 or (links[i - 1].domain or 0) >= system.count_per_node)
 
 
 def _chosen(links: tuple[Link, ...]) -> tuple[Link, ...]:
@@ -123,10 +128,10 @@ def gather(n: Number, stride: Number, net: Reached) -> Gather:
     (f-1)/f of what is left passes each device of a tier that joins f groups.
     """
     per_byte, fixed, tree = np.zeros(()), np.zeros(()), np.zeros(())
-    for tier, below, here in members(n, stride, net):
+    for (tier, below, here), unit in zip(members(n, stride, net), _units(n, stride, net), strict=True):
         f = here / below
         per_byte = per_byte + (f - 1.0) / f / (below * _rate(tier, f))
-        fixed = fixed + (f - 1.0) * tier.latency_s
+        fixed = fixed + (here - below) / unit * tier.latency_s
         tree = tree + 2.0 * np.log2(f) * tier.latency_s
     return Gather(per_byte_s=per_byte, fixed_s=fixed, tree_s=tree)
 
@@ -137,12 +142,16 @@ def allreduce_seconds(size: Number, n: Number, stride: Number, net: Reached) -> 
 
 
 def alltoall_seconds(size: Number, n: Number, stride: Number, net: Reached) -> Array:
-    """Each of n devices sends `size` bytes in all, an equal part to each; the tiers work side by side."""
+    """Each of n devices sends `size` bytes in all, an equal part to each; the tiers work side by side.
+
+    What leaves a node passes its leaf, wherever it goes.
+    """
     n = np.asarray(n, dtype=np.float64)
     slowest, fixed = np.zeros(()), np.zeros(())
-    for tier, below, here in members(n, stride, net):
-        slowest = np.maximum(slowest, (here - below) / n / _rate(tier, here / below))
-        fixed = fixed + _steps(here / below) * tier.latency_s
+    for (tier, below, here), unit in zip(members(n, stride, net), _units(n, stride, net), strict=True):
+        passing = np.where((np.asarray(tier.outer) > 0) & (here > below), n, here) - below
+        slowest = np.maximum(slowest, passing / n / _rate(tier, here / below))
+        fixed = fixed + (_steps(here / unit) - _steps(below / unit)) * tier.latency_s
     return slowest * size + fixed
 
 
@@ -154,6 +163,18 @@ def p2p_seconds(size: Number, reach: Number, net: Reached) -> Array:
         here = size * tier.links / tier.bytes_per_s + tier.latency_s
         seconds = here if i == 0 else np.where(reach <= tier.domain, here, seconds)
     return np.asarray(seconds)
+
+
+def _units(n: Number, stride: Number, net: Reached) -> Iterator[Array]:
+    """What takes a step at a time in each tier: the groups of the tier below. A ring through leaves and spines has no
+    fewer steps than one through leaves alone: there, it is a node.
+    """
+    unit, was_outer = np.ones(()), np.zeros(())
+    for tier, below, _ in members(n, stride, net):
+        outer = np.asarray(tier.outer)
+        unit = np.where((outer > 0) & (was_outer > 0), unit, below)
+        was_outer = outer
+        yield unit
 
 
 def _rate(tier: Tier, n: Array) -> Array:

@@ -34,7 +34,7 @@ class Op:
     launches: float = 1.0  # kernels this stands for
     repeats: Number = 1.0  # equal operations in a row
     narrow: bool = False  # runs at the job's precision where that is 8 or 4 bits; others stay at 16
-    core: bool = False  # of the attention core: what selective recomputation does twice
+    again: Number = 0.0  # share of it that selective recomputation does twice
     waits: float = 0.0  # times that the host and the device wait for each other: routing that depends on data
     hidden: bool = False  # a message that is sent while the layer computes
 
@@ -57,14 +57,14 @@ class Layout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """Bytes a layer keeps of one micro-batch: all of it, all but the attention core, or only the layer's input."""
+    """Bytes a layer keeps of one micro-batch: all of it, all but what is cheap to compute again, or only its input."""
 
     everything: Number
-    without_core: Number
+    without_cheap: Number
     inputs: Number
 
 
-NOTHING = Kept(everything=0.0, without_core=0.0, inputs=0.0)
+NOTHING = Kept(everything=0.0, without_cheap=0.0, inputs=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +97,7 @@ class Limits:
     heads: int = 1  # tensor; 1 = it cannot be cut
     experts: int = 1  # expert
     positions: int = 1  # context
+    recompute: tuple[int, ...] = (0, 2)  # levels of recomputation (`plan.Recompute`) that change something
 
 
 def bytes_of(dtype: str) -> float:
@@ -143,7 +144,8 @@ def with_gradients(
 
 def _casts(forward: Number, backward: Number, dtype: str, frozen: bool) -> list[Op]:
     """Operands brought to 8 or 4 bits: read in 16, written as they are and, for a weight's gradient, transposed."""
-    each = bytes_of(dtype) + (1.0 if frozen else 2.0) * operand_bytes(dtype)
+    # What norms and activations write is cast where it is written: half of what is read is read for that alone.
+    each = 0.5 * bytes_of(dtype) + (1.0 if frozen else 2.0) * operand_bytes(dtype)
     return [
         Op(name="casts", kind="elementwise", phase="forward", bytes=each * forward),
         Op(name="casts", kind="elementwise", phase="backward", bytes=each * backward),
@@ -154,10 +156,12 @@ def _casts(forward: Number, backward: Number, dtype: str, frozen: bool) -> list[
 _BACKWARD_PASSES = 1.5
 
 
-def pointwise(name: str, moved: Number, launches: float, backward: float = _BACKWARD_PASSES) -> list[Op]:
+def pointwise(
+    name: str, moved: Number, launches: float, backward: float = _BACKWARD_PASSES, again: Number = 0.0
+) -> list[Op]:
     """Operations that only move bytes: `moved` forward, and `backward` times as many for the gradient."""
     return [
-        Op(name=name, kind="elementwise", phase="forward", bytes=moved, launches=launches),
+        Op(name=name, kind="elementwise", phase="forward", bytes=moved, launches=launches, again=again),
         Op(name=name, kind="elementwise", phase="backward", bytes=backward * moved, launches=launches),
     ]
 

@@ -23,6 +23,11 @@ MATMUL, CONV, ATTENTION, STREAM, LOOKUP = range(5)
 KINDS = {"matmul": MATMUL, "conv": CONV, "attention": ATTENTION, "elementwise": STREAM, "lookup": LOOKUP}
 
 
+# Constants that an operation's time depends on.
+USES = ("matmul", "matmul_wide", "matmul_8bit", "matmul_4bit", "grouped", "conv", "tile", "matmul_half_k", "attention",
+        "memory", "lookup")  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """Operations as columns of one length, of whatever layers, layouts and models."""

@@ -9,6 +9,7 @@ from assay.model import Attention, Block, FeedForward, Model, TransformerShape
 from assay.published import PublishedRow
 
 _DEFAULT_VOCAB = 51200
+_NO_TOKENS = ("convnet", "dlrm", "diffusion", "rnn")  # families that a depth and a width do not describe
 
 
 def model_of(row: PublishedRow, known: Model | None) -> tuple[Model, tuple[str, ...]]:
@@ -16,7 +17,7 @@ def model_of(row: PublishedRow, known: Model | None) -> tuple[Model, tuple[str, 
     listed = known is not None and _alike(row, known)
     if known is not None and listed:
         return known, () if row.layers else (f"shape of {known.name}",)
-    if row.layers and row.hidden:
+    if row.layers and row.hidden and row.family not in _NO_TOKENS:
         return _shaped(row, row.layers, row.hidden, known), ()
     if known is not None:
         return known, (f"shape of {known.name}",)

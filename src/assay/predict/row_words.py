@@ -9,9 +9,14 @@ from dataclasses import replace
 from assay.hardware import System
 from assay.plan import Recompute
 from assay.published import PublishedRow
+from assay.workload import Optimizer, Storage
 
-# Of a pack's length, what one of its sequences takes where the source does not say: two sequences to a pack.
-_PACKED_SHARE = 0.5
+# Of a pack's length, what one of its sequences takes where the source does not say: BERT's second phase fills half of
+# its 512 tokens, its first nearly all of its 128 (Krell et al. 2021, arXiv 2107.02027).
+_SHORT_SHARE = 0.85
+# BERT's second phase on Wikipedia has sequences of 250 tokens on average (MLPerf's logs); these pre-train in bins of
+# equal length (LDDL), so that padding is not worked on.
+_BINNED, _WIKIPEDIA_MEAN = re.compile(r"DeepLearningExamples BERT"), 250.0
 _RANK = 16  # of adapters where a row names none: what MLPerf's fine-tuning and most recipes use
 
 
@@ -30,8 +35,20 @@ def names(model: str) -> Iterator[str]:
 
 def adapter_rank(row: PublishedRow) -> int | None:
     """The rank of a row's adapters; None where all weights learn."""
-    text = f"{row.model} {row.row_flag}".lower()
-    return _RANK if re.search(r"lora|peft", text) else None
+    text = f"{row.model} {row.row_flag} {row.family}".lower()
+    return _RANK if re.search(r"lora|peft", text) or re.match(r"Q?LoRA\b", row.notes) else None
+
+
+def storage(row: PublishedRow) -> Storage | None:
+    """How a row's weights and their state are stored, where its words say that all of it has 16 bits."""
+    return "half" if "pure" in row.precision.lower() or row.source.startswith("torchtune") else None
+
+
+def optimizer(row: PublishedRow, samples: bool) -> Optimizer:
+    """The optimizer a row names; else momentum for pictures and clicks, Adam for tokens."""
+    if re.search(r"8-?bit Adam", row.notes):
+        return "adam-8bit"
+    return "sgd" if samples else "adam"
 
 
 def mean_len(row: PublishedRow, seq_len: int) -> float | None:
@@ -39,7 +56,11 @@ def mean_len(row: PublishedRow, seq_len: int) -> float | None:
     stated = re.search(r"mean real length ~?\s*(\d+)", row.notes)
     if stated:
         return min(float(stated[1]), float(seq_len))
-    return _PACKED_SHARE * seq_len if re.search(r"\bpacked\b", row.model) else None
+    if _BINNED.search(row.source) and seq_len == 512 and "FT" not in row.model:
+        return _WIKIPEDIA_MEAN
+    if re.search(r"\bpacked\b", row.model):
+        return _WIKIPEDIA_MEAN * seq_len / 512 if seq_len >= 512 else _SHORT_SHARE * seq_len
+    return None
 
 
 def shard(row: PublishedRow) -> int:
@@ -87,7 +108,7 @@ def recompute_of(text: str) -> tuple[int, ...]:
     word = text.lower().split("(")[0].strip()
     known = {"none": Recompute.NONE, "selective": Recompute.SELECTIVE, "full": Recompute.FULL}
     if "per-op" in text.lower():
-        return (Recompute.NONE,)  # what is cheap to compute is not kept: no product runs twice
+        return (Recompute.SELECTIVE,)  # what is cheap to compute is not kept: no product runs twice
     if word == "selective" and layers_again(text) < 1.0:
         return (Recompute.FULL,)
     return (known[word],) if word in known else (Recompute.NONE, Recompute.SELECTIVE, Recompute.FULL)

@@ -79,7 +79,7 @@ def kernels(job: Job, on: Device, net: Reached, exchanges: Exchanges, constants:
     terms["pipeline"] = np.where(p > 1, 2.0 * (m * job.virtual * shown + p - 1.0) * hop, 0.0)
     terms["data"] = _data_parallel(job, exchanges, constants)
     terms["optimizer"] = _optimizer(job, on, constants)
-    terms["offload"] = _offloading(job, on, terms)
+    terms["offload"] = _offloading(job, on, terms, constants)
     terms["host"] = constants.step_overhead_s + np.zeros_like(m)
     nodes = np.maximum(1.0, on.per_node * on.nodes / np.maximum(net.tiers[0].domain, on.per_node))
     terms["stragglers"] = constants.straggler * np.log2(nodes) * sum(terms.values(), np.zeros(()))
@@ -109,7 +109,8 @@ def weight_streaming(job: Job, on: Device, net: Reached, exchanges: Exchanges, c
 def tile_pipeline(job: Job, on: Device, net: Reached, exchanges: Exchanges, constants: Constants) -> Terms:
     """A pipeline of SRAM-resident stages: (m + p - 1) beats of the slowest stage, then one gradient exchange.
 
-    The optimizer's state streams from memory beside the chip (Graphcore, "Pipelining and gradient accumulation").
+    The optimizer's state streams from memory beside the chip where it is large (Graphcore, "Pipelining and gradient
+    accumulation").
     """
     m, p = job.micro_batches, job.pipeline
     beat = {term: job.columns[term] / p for term in COMPUTE}
@@ -120,11 +121,14 @@ def tile_pipeline(job: Job, on: Device, net: Reached, exchanges: Exchanges, cons
     terms["bubble"] = (p - 1.0) * (sum(beat.values(), np.zeros(())) + hop)
     terms["data"] = np.where(job.data > 1, 2.0 * exchanges.shards.seconds(2.0 * job.parameters), 0.0)
     streaming = np.asarray(on.streaming_bytes_per_s, dtype=np.float64)
-    off_chip = np.where(streaming > 0, streaming, on.bandwidth_bytes_per_s)
+    small = job.state.optimizer_bytes * job.parameters < _BESIDE * np.asarray(on.memory_bytes)
+    off_chip = np.where((streaming > 0) & ~small, streaming, on.bandwidth_bytes_per_s)
     terms["optimizer"] = job.state.traffic_bytes * job.parameters / (off_chip * constants.memory)
     terms["host"] = constants.step_overhead_s + np.zeros_like(m)
     return terms
 
+
+_BESIDE = 0.25  # of a device's SRAM that the optimizer's state may take; more lies in the memory beside it
 
 SCHEDULES = {"kernels": kernels, "weight-streaming": weight_streaming, "tile-pipeline": tile_pipeline}
 
@@ -182,7 +186,7 @@ def _optimizer(job: Job, on: Device, constants: Constants) -> Array:
     owned = _owned(job)
     rate = on.bandwidth_bytes_per_s * constants.memory
     computed = job.state.update_flop * owned / (on.wide_flop_per_s * constants.matmul)
-    return np.where(job.state_away > 0, 0.0, job.state.traffic_bytes * owned / rate) + computed + constants.launch_s
+    return job.state.traffic_bytes * owned / rate + computed + constants.launch_s
 
 
 def _owned(job: Job) -> Array:
@@ -191,18 +195,20 @@ def _owned(job: Job) -> Array:
     return dense + job.experts / np.where(cut, job.expert_sharding, 1.0)
 
 
-def _offloading(job: Job, on: Device, terms: Terms) -> Array:
+def _offloading(job: Job, on: Device, terms: Terms, constants: Constants) -> Array:
     """Activations go out and come back while the device computes; gradients go to the host's optimizer, weights return.
 
-    The host updates at the speed of its link or, from drives, at what a node's NVMe gives each device.
+    The host updates at the speed of its link or, from drives, at what a node's NVMe gives each device; and no faster
+    than the device would have.
     """
     link = np.where(np.asarray(on.host_bytes_per_s) > 0, on.host_bytes_per_s, _HOST_LINK)
     computing = sum((terms[term] for term in COMPUTE), np.zeros(()))
     moved = 2.0 * job.micro_batches * job.kept_bytes / link
     shown = np.maximum(0.0, moved - computing)
     slow = np.where(job.state_away > 1, _NVME_BYTES_PER_S / np.maximum(on.per_node, 1.0), link)
-    away = np.where(job.state_away > 0, job.state.away_bytes * _owned(job) / slow, 0.0)
-    return shown + away
+    own = job.state.traffic_bytes / (on.bandwidth_bytes_per_s * constants.memory)
+    away = np.maximum(0.0, job.state.away_bytes / slow - own) * _owned(job)
+    return shown + np.where(job.state_away > 0, away, 0.0)
 
 
 _HOST_LINK = 25e9  # PCIe 4 × 16 as copies reach it, where a device's own is not known

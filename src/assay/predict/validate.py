@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from assay.errors import InputError
-from assay.hardware import System
+from assay.hardware import Accelerator, System
 from assay.model import Model, TransformerShape
 from assay.plan import Plan, Recompute
 from assay.predict import estimate, search
@@ -26,7 +26,8 @@ from assay.result import Value
 from assay.workload import Workload
 
 _DEFAULT_SEQ_LEN = {"encoder": 512}
-_SAMPLES = ("convnet", "dlrm", "diffusion", "recurrent")  # families whose samples are not made of tokens
+_FINE_TUNED_LEN = 512  # tokens of a sequence where adapters or an encoder-decoder are tuned and nothing is said
+_SAMPLES = ("convnet", "dlrm", "diffusion", "swin", "recurrent")  # families whose samples are not made of tokens
 # What a family's batch is split into where a row says nothing: sequences, pictures or clicks a device and micro-batch.
 _USUAL_BATCH = {"convnet": 128, "dlrm": 8192, "recurrent": 32}
 _NOT_PRICED = ("rl", "gnn")
@@ -57,11 +58,17 @@ def case_of(row: PublishedRow, system: System, known: Model | None) -> Case:
     job = Workload(
         name=row.id, model=model, seq_len=seq_len, global_batch=batch, precision=precision,
         mean_len=words.mean_len(row, seq_len), adapter_rank=words.adapter_rank(row),
-        optimizer="sgd" if model.family in ("convnet", "dlrm") else "adam",
+        optimizer=words.optimizer(row, model.family in ("convnet", "dlrm")), storage=words.storage(row),
     )  # fmt: skip
     assumed += (_PER_PROCESS,) if words.per_process(row) else ()
     assumed += told + spoken + lengths + (() if row.recompute or model.family in _SAMPLES else (_RECOMPUTED,))
-    return Case(job=job, system=machine, options=_options(row, job, data, tensor, pipeline), data=data, assumed=assumed)
+    return Case(
+        job=job,
+        system=machine,
+        options=_options(row, job, machine.accelerator, data, tensor, pipeline),
+        data=data,
+        assumed=assumed,
+    )
 
 
 # Shares of the layers that may be recomputed where a row does not say: as many as memory asks for.
@@ -78,14 +85,15 @@ def _lengths(row: PublishedRow, model: Model) -> tuple[int, tuple[str, ...]]:
         return 1, ()
     if row.seq_len:
         return row.seq_len, ()
-    usual = _DEFAULT_SEQ_LEN.get(row.family, 2048)
+    tuned = words.adapter_rank(row) is not None or bool(getattr(model.shape, "encoder", ()))
+    usual = _FINE_TUNED_LEN if tuned else _DEFAULT_SEQ_LEN.get(row.family, 2048)
     if isinstance(model.shape, TransformerShape) and model.shape.max_seq_len and row.family == "vit":
         usual = model.shape.max_seq_len
     return usual, (f"sequence length {usual}",)
 
 
 def _options(
-    row: PublishedRow, job: Workload, data: int | None, tensor: int | None, pipeline: int | None
+    row: PublishedRow, job: Workload, chip: Accelerator, data: int | None, tensor: int | None, pipeline: int | None
 ) -> search.Options:
     """What a row leaves open, as what a search may choose."""
     if job.model.family in _SAMPLES:
@@ -94,9 +102,9 @@ def _options(
             micro_batch=_only(row.micro_batch), sequence_parallel=(False,),
         )  # fmt: skip
     return search.Options(
-        tensor=_only(tensor), pipeline=_only(pipeline), virtual=_virtual(row),
+        tensor=_only(tensor), pipeline=_pipeline(row, chip, pipeline), virtual=_virtual(row),
         context=(row.cp or 1,), expert=_only(row.ep) if row.ep else None, micro_batch=_only(row.micro_batch),
-        zero_stage=_zero(row, data), uneven=True,
+        zero_stage=_zero(row, chip, data), uneven=True,
         again=_AGAIN if not row.recompute else (1.0,), room=_ROOM, recompute=words.recompute_of(row.recompute),
         flash_attention=(words.flash_attention(row),), sequence_parallel=words.sequence_parallel_of(row, tensor),
         kept=Plan(shard=_shard(row, data), recompute_layers=_layers_again(row, job)),
@@ -117,13 +125,18 @@ def _virtual(row: PublishedRow) -> tuple[int, ...] | None:
     return None if row.pp and row.pp > 1 and row.date >= _INTERLEAVED else (1,)
 
 
-def _zero(row: PublishedRow, data: int | None) -> tuple[int, ...]:
+def _pipeline(row: PublishedRow, chip: Accelerator, stated: int | None) -> tuple[int, ...] | None:
+    """Pipeline stages: as stated; compilers of systolic arrays shard a model's weights where nothing is said."""
+    return (1,) if stated is None and chip.architecture == "systolic" else _only(stated)
+
+
+def _zero(row: PublishedRow, chip: Accelerator, data: int | None) -> tuple[int, ...]:
     """ZeRO stages a row allows: there is nothing to shard over one replica, whatever is stated."""
     if data is not None and data * (row.cp or 1) == 1:
         return (0,)
     if row.zero_stage is not None:
         return (row.zero_stage,)
-    return (0, 1, 3) if data is None else (0, 1)
+    return (0, 1, 3) if data is None and chip.execution == "kernels" else (0, 1)
 
 
 def _shard(row: PublishedRow, data: int | None) -> int:

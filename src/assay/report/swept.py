@@ -11,7 +11,7 @@ from assay.report.plane import Plane, frame, marks, names, plane
 from assay.report.study import clean
 from assay.report.table import Cell, Column, Table, figures, value_cell
 from assay.report.text import capital, interval, percent
-from assay.result import Result, Value
+from assay.result import METRICS, Result, Value
 from assay.sweep import Sweep
 from assay.units import show
 
@@ -19,13 +19,13 @@ Points = Sequence[tuple[float, Result]]
 
 
 def swept_chart(sweep: Sweep) -> Chart | None:
-    """Tokens/s at every value, both axes logarithmic; None where fewer than two points could be predicted."""
+    """Speed at every value, both axes logarithmic; None where fewer than two points could be predicted."""
     points = [(point.value, point.result) for point in sweep.found if point.result is not None]
     if len(points) < 2:
         return None
-    rates = [r.values["tokens_per_s"] for _, r in points]
+    rates = [r.values[r.workload.rate] for _, r in points]
     across = scale([x for x, _ in points], sweep.unit) if sweep.unit else Scale(1.0, "")
-    up = scale([v.mean for v in rates], "tokens_per_s")
+    up = scale([v.mean for v in rates], points[0][1].workload.rate)
     data = [_mark(sweep, x / across.factor, r, up) for x, r in points]
     ideal, name = _ideal(sweep, points, across, up), sweep.title.removeprefix("the ")
     xs = span([d["x"] for d in data], 1.25)
@@ -45,9 +45,10 @@ def swept_chart(sweep: Sweep) -> Chart | None:
 
 def swept_table(sweep: Sweep) -> Table:
     """Every point: time of a step, speed, what it is of the first, and why."""
+    rate = next((p.result.workload.rate for p in sweep.found if p.result), "tokens_per_s")
     heads = (
         Column(capital(sweep.title.removeprefix("the ")), "value"), figures("Step time", "step_s"),
-        figures("Tokens/s", "tokens_per_s"), figures("Per device, of the first", "against"),
+        figures(capital(METRICS[rate].title), rate), figures("Per device, of the first", "against"),
         Column("Bound by", "bound"), Column("Plan", "plan"),
     )  # fmt: skip
     rows = []
@@ -58,7 +59,7 @@ def swept_table(sweep: Sweep) -> Table:
             continue
         r, share = point.result, sweep.against(point)
         told = Cell("unknown" if share is None else percent(share, sign=False), sort=share)
-        values = (value_cell(r.values[name], name) for name in ("step_s", "tokens_per_s"))
+        values = (value_cell(r.values[name], name) for name in ("step_s", rate))
         rows.append((first, *values, told, Cell(r.bound), Cell(str(r.plan))))
     return Table(id="sweep-table", caption="Every point", columns=heads, rows=tuple(rows))
 
@@ -74,8 +75,8 @@ def _caption(sweep: Sweep) -> str:
 
 
 def _mark(sweep: Sweep, x: float, r: Result, up: Scale) -> Spec:
-    rate = r.values["tokens_per_s"]
-    tip = f"{_said_of(sweep, r, x)}: {interval(rate, 'tokens_per_s')}, {r.bound}"
+    rate = r.values[r.workload.rate]
+    tip = f"{_said_of(sweep, r, x)}: {interval(rate, r.workload.rate)}, {r.bound}"
     return {"name": r.bound.partition(" (")[0], "x": x, "y": rate.mean / up.factor, "front": True,
             "fill": LIGHT["accent"], "shape": "circle", "tip": clean(tip)}  # fmt: skip
 
@@ -89,7 +90,7 @@ def _ideal(sweep: Sweep, points: Points, across: Scale, up: Scale) -> list[Spec]
     if sweep.lever != "nodes":
         return []
     first = points[0][1]
-    each = first.values["tokens_per_s"].mean / first.system.accelerators
+    each = first.values[first.workload.rate].mean / first.system.accelerators
     return [{"x": x / across.factor, "y": each * r.system.accelerators / up.factor} for x, r in points]
 
 

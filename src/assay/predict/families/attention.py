@@ -63,10 +63,10 @@ def core_ops(a: Attention, on: Seen) -> list[Op]:
     flop = 2.0 * on.tokens * heads * _looked_at(a, on) * (a.head_dim + value)
     moved = size * on.tokens * heads * 2.0 * (a.head_dim + value)
     ops = [
-        Op(name="attention", kind="attention", phase="forward", flop=fused * flop, bytes=fused * moved, core=True),
+        Op(name="attention", kind="attention", phase="forward", flop=fused * flop, bytes=fused * moved),
         Op(
             name="attention", kind="attention", phase="backward", flop=_FLASH_BACKWARD * fused * flop,
-            bytes=2.0 * fused * moved, core=True,
+            bytes=2.0 * fused * moved,
         ),
     ]  # fmt: skip
     if not np.any(plain > 0):
@@ -78,7 +78,7 @@ def core_ops(a: Attention, on: Seen) -> list[Op]:
         *ops,
         *_batched("scores", on.length, on.keys, float(a.head_dim), groups, on.dtype),
         *_batched("context", on.length, float(value), on.keys, groups, on.dtype),
-        *_core(pointwise("softmax", scores * size * (_SCORE_PASSES - 2.0), 3.0)),
+        *_cheap(pointwise("softmax", scores * size * (_SCORE_PASSES - 2.0), 3.0)),
     ]
 
 
@@ -210,21 +210,21 @@ def _linear_flop(a: Attention) -> float:
 def _linear_core(a: Attention, on: Seen) -> list[Op]:
     heads, size = a.heads / on.layout.tensor, bytes_of(on.dtype)
     flop, moved = on.tokens * heads * _linear_flop(a), size * on.tokens * heads * 3.0 * (a.head_dim + value_dim(a))
-    once = Op(name="attention", kind="attention", phase="forward", flop=flop, bytes=moved, launches=4.0, core=True)
+    once = Op(name="attention", kind="attention", phase="forward", flop=flop, bytes=moved, launches=4.0)
     return [once, replace(once, phase="backward", flop=2.0 * flop, bytes=2.0 * moved)]
 
 
 def _batched(name: str, m: float, n: float, k: float, groups: Number, dtype: str) -> list[Op]:
     """A product per sequence and head, and its two gradients."""
     shapes = (("forward", m, n, k), ("backward", m, k, n), ("backward", k, n, m))
-    return _core([
+    return _cheap([
         product(name, phase, rows, columns, depth, dtype, groups=groups, narrow=False)  # type: ignore[arg-type]
         for phase, rows, columns, depth in shapes
     ])  # fmt: skip
 
 
-def _core(ops: list[Op]) -> list[Op]:
-    return [replace(op, core=True) for op in ops]
+def _cheap(ops: list[Op]) -> list[Op]:
+    return [replace(op, again=1.0) for op in ops]
 
 
 def adapters(on: Seen, wide_in: Number, wide_out: Number) -> list[Op]:

@@ -96,7 +96,7 @@ def _layer(shape: ConvShape, c: ConvLayer, job: Workload, layout: Layout, learns
     # The convolution's output, which a norm with statistics needs again, and what the next layer reads.
     kept = written * (1.0 if shape.frozen_norms else 2.0)
     return Layer(
-        count=c.count, ops=[*ops, *norms], kept=Kept(everything=kept, without_core=kept, inputs=written)
+        count=c.count, ops=[*ops, *norms], kept=Kept(everything=kept, without_cheap=kept, inputs=written)
     )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def ends(shape: DiffusionShape, job: Workload, layout: Layout) -> Layer:
         if op.phase == "forward"
     ]
     held = 3.0 * latent + _STORED_BYTES * shape.frozen_params
-    kept = Kept(everything=held, without_core=held, inputs=held)
+    kept = Kept(everything=held, without_cheap=held, inputs=held)
     return Layer(count=1.0, ops=[*passes, *pointwise("loss", 8.0 * latent, 6.0)], kept=kept)
 
 
@@ -78,7 +78,7 @@ def _conv_layer(c: ConvLayer, job: Workload, layout: Layout, learns: bool) -> La
         *pointwise("norms", normed * _NORM_PASSES * read, 2.0, backward=_NORM_BACKWARD),
         *pointwise("residuals", _ADD_PASSES * written, 1.0, backward=1.0 / _ADD_PASSES),
     ]
-    return Layer(count=c.count, ops=ops, kept=Kept(everything=kept, without_core=kept, inputs=read))
+    return Layer(count=c.count, ops=ops, kept=Kept(everything=kept, without_cheap=kept, inputs=read))
 
 
 def _stage_layer(stage: TokenStage, job: Workload, layout: Layout) -> Layer:
@@ -90,7 +90,7 @@ def _stage_layer(stage: TokenStage, job: Workload, layout: Layout) -> Layer:
     stream = on.tokens * stage.hidden * size
     # The input and the output of each norm.
     rest = vectors + feed_forward.kept_bytes(stage.ffn, on) + 2.0 * _parts(stage) * stream
-    kept = Kept(everything=rest + scores, without_core=rest, inputs=stream)
+    kept = Kept(everything=rest + scores, without_cheap=rest, inputs=stream)
     return Layer(count=stage.count, ops=_stage_ops(stage, job, layout), kept=kept)
 
 

@@ -24,10 +24,13 @@ def feed_forward_ops(ffn: FeedForward, on: Seen, job: Workload) -> list[Op]:
     return [*_routing(ffn, on), *_exchange(ffn, on, job), *_experts(ffn, on, job), *shared]
 
 
-def kept_bytes(ffn: FeedForward, on: Seen) -> Number:
-    """What it keeps for its backward pass: what enters the activation and the last matrix; experts' rows too."""
+def kept_bytes(ffn: FeedForward, on: Seen, *, cheap: bool = True) -> Number:
+    """What it keeps for its backward pass: what enters the activation and the last matrix; experts' rows too.
+
+    Without what is `cheap` to compute again, what enters the last matrix is not kept.
+    """
     size, t, wide = bytes_of(on.dtype), on.layout.tensor, 3.0 if ffn.gated else 2.0
-    wide -= on.rank is not None  # a frozen matrix needs no copy of its input
+    wide -= on.rank is not None or not cheap  # a frozen matrix needs no copy of its input
     if not ffn.experts:
         return on.tokens * size * ffn.hidden / t * wide
     rows = on.tokens * ffn.experts_per_token / t
@@ -53,7 +56,10 @@ def _mlp(kind: str, ffn: FeedForward, width: float, on: Seen) -> list[Op]:
     wide, frozen, own = 2.0 if ffn.gated else 1.0, on.rank is not None, width / on.layout.tensor
     return [
         *with_gradients(f"{kind}up", on.tokens, wide * own, on.hidden, on.dtype, frozen=frozen),
-        *pointwise(f"{kind}activation", bytes_of(on.dtype) * on.tokens * own * (wide + 1.0), 1.0),
+        *pointwise(
+            f"{kind}activation", bytes_of(on.dtype) * on.tokens * own * (wide + 1.0), 1.0,
+            again=on.layout.flash_attention,
+        ),
         *with_gradients(f"{kind}down", on.tokens, on.hidden, own, on.dtype, frozen=frozen),
     ]  # fmt: skip
 
@@ -94,6 +100,8 @@ def _experts(ffn: FeedForward, on: Seen, job: Workload) -> list[Op]:
     frozen = on.rank is not None
     return [
         *with_gradients("experts up", each, wide * width, on.hidden, on.dtype, groups=groups, frozen=frozen),
-        *pointwise("activation", bytes_of(on.dtype) * rows * width * (wide + 1.0), 1.0),
+        *pointwise(
+            "activation", bytes_of(on.dtype) * rows * width * (wide + 1.0), 1.0, again=on.layout.flash_attention
+        ),
         *with_gradients("experts down", each, on.hidden, width, on.dtype, groups=groups, frozen=frozen),
     ]

@@ -36,7 +36,7 @@ _ALL_DEVICES = 0  # tables can be cut by rows and columns: any number of devices
 
 def limits(shape: DlrmShape, job: Workload) -> Limits:
     """Tables spread over any number of devices; nothing else can be cut but the batch."""
-    return Limits(layers=1, experts=_ALL_DEVICES)
+    return Limits(layers=1, experts=_ALL_DEVICES, recompute=(0,))
 
 
 def layers(shape: DlrmShape, job: Workload, layout: Layout) -> list[Layer]:
@@ -53,7 +53,7 @@ def layers(shape: DlrmShape, job: Workload, layout: Layout) -> list[Layer]:
 
                 *_interaction_ops(shape, b, job), *_mlp_ops("top", (crossed, *shape.top_mlp), b, job),
             ],
-            kept=Kept(everything=kept, without_core=kept, inputs=b * size * crossed),
+            kept=Kept(everything=kept, without_cheap=kept, inputs=b * size * crossed),
         )
     ]  # fmt: skip
 

@@ -85,7 +85,7 @@ def _layer(c: LstmLayer, job: Workload, layout: Layout) -> Layer:
     kept = b * c.steps * c.inputs * size + 6.0 * states
     ops = [*_input_ops(c, b, job), *_step_ops(c, b, job)]
     return Layer(
-        count=c.count, ops=ops, kept=Kept(everything=kept, without_core=kept, inputs=b * c.steps * c.inputs * size)
+        count=c.count, ops=ops, kept=Kept(everything=kept, without_cheap=kept, inputs=b * c.steps * c.inputs * size)
     )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def _scored(shape: RecurrentShape, look_up: list[Op], job: Workload, layout: Lay
     loss = pointwise("loss", (size + 12.0) * steps * shape.outputs, 4.0)
     held = steps * (shape.outputs * (8.0 + size) + width * size)
     return Layer(
-        count=1.0, ops=[*look_up, *outputs, *loss], kept=Kept(everything=held, without_core=held, inputs=held)
+        count=1.0, ops=[*look_up, *outputs, *loss], kept=Kept(everything=held, without_cheap=held, inputs=held)
     )  # fmt: skip
 
 
@@ -141,7 +141,7 @@ def _paired(j: Joint, outputs: int, look_up: list[Op], job: Workload, layout: La
         *pointwise("loss", (size + _LATTICE_BYTES) * pairs * outputs, 4.0, backward=0.5),
     ]
     held = pairs * (hidden * size + outputs * (size + 4.0))
-    return Layer(count=1.0, ops=[*look_up, *ops], kept=Kept(everything=held, without_core=held, inputs=held))
+    return Layer(count=1.0, ops=[*look_up, *ops], kept=Kept(everything=held, without_cheap=held, inputs=held))
 
 
 def _state(c: LstmLayer) -> int:

@@ -14,7 +14,7 @@ _UNMASKED = 0.5  # of all scores, what a causal kernel computes
 
 def limits(shape: TracedShape, job: Workload) -> Limits:
     """One stage that cannot be cut: only the batch is spread over devices."""
-    return Limits(layers=1)
+    return Limits(layers=1, recompute=(0,))
 
 
 def layers(shape: TracedShape, job: Workload, layout: Layout) -> list[Layer]:
@@ -24,7 +24,7 @@ def layers(shape: TracedShape, job: Workload, layout: Layout) -> list[Layer]:
     return [
         Layer(
             count=1.0, ops=[_op(op, job, layout.micro_batch) for op in shape.ops],
-            kept=Kept(everything=kept, without_core=kept, inputs=inputs),
+            kept=Kept(everything=kept, without_cheap=kept, inputs=inputs),
         )
     ]  # fmt: skip
 

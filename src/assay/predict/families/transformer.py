@@ -33,6 +33,7 @@ from assay.workload import Workload
 # Bytes per element of the residual stream that the pointwise operations of a layer move, in units of an activation:
 # two norms (read, write) and two residual adds with dropout (read both, write, 1-byte mask).
 _STREAM_PASSES = 11.0
+_NORMS = 4.0 / _STREAM_PASSES  # of these, what norms alone move
 _MASKED_SHARE = 0.15  # of positions that a masked language model predicts (Devlin et al. 2019)
 
 
@@ -44,6 +45,7 @@ def limits(shape: TransformerShape, job: Workload) -> Limits:
     return Limits(
         layers=shape.layers, heads=int(np.gcd.reduce(heads)) if heads else 1,
         experts=int(np.gcd.reduce(experts)) if experts else 1, positions=job.seq_len,
+        recompute=(0, 1, 2),
     )  # fmt: skip
 
 
@@ -138,11 +140,15 @@ def _kept(block: Block, shape: TransformerShape, job: Workload, layout: Layout, 
         more, cross_scores = attention.kept_bytes(block.cross_attention, _across(on, job, layout), drop)
         vectors, scores = vectors + more, scores + cross_scores
     rest = stream + vectors + feed_forward.kept_bytes(block.ffn, on)
-    return Kept(everything=rest + scores, without_core=rest, inputs=on.tokens * shape.hidden * size / spread)
+    # Where scores are stored they are what is cheap (equation 6); else norms and activations are, of which there are
+    # two and one.
+    bare = stream * (copies - 2.0) / copies + vectors + feed_forward.kept_bytes(block.ffn, on, cheap=False)
+    cheap = np.where(np.asarray(layout.flash_attention) > 0, bare, rest)
+    return Kept(everything=rest + scores, without_cheap=cheap, inputs=on.tokens * shape.hidden * size / spread)
 
 
 def _same(size: Number) -> Kept:
-    return Kept(everything=size, without_core=size, inputs=size)
+    return Kept(everything=size, without_cheap=size, inputs=size)
 
 
 def _length(job: Workload, writes: bool) -> float:
@@ -189,7 +195,8 @@ def _stream_ops(block: Block, shape: TransformerShape, on: Seen) -> list[Op]:
     """Norms, dropout, residual adds; sequence parallelism spreads them over the tensor group (Korthikanti, §4.2.2)."""
     spread = np.where(np.asarray(on.layout.sequence_parallel) > 0, on.layout.tensor, 1.0)
     passes = _STREAM_PASSES * max(1.0, block.norms / 2.0)
-    return pointwise("norms and residuals", passes * bytes_of(on.dtype) * on.tokens * shape.hidden / spread, 6.0)
+    moved = passes * bytes_of(on.dtype) * on.tokens * shape.hidden / spread
+    return pointwise("norms and residuals", moved, 6.0, again=_NORMS * np.asarray(on.layout.flash_attention))
 
 
 def _tensor_ops(block: Block, on: Seen) -> list[Op]:
