@@ -78,8 +78,10 @@ def language(found: Accuracy, *, tuning: bool = False) -> list[Held]:
 def others(found: Accuracy) -> Mapping[str, list[Held]]:
     """Every other kind of job and class of machine with five rows or more."""
     rest = [one for one in speeds(found) if one.facts.architecture != "gpu" or one.facts.regime not in LANGUAGE]
-    groups = grouped(rest, lambda one: f"{one.facts.architecture} · {one.facts.regime}")
-    return {name: rows for name, rows in groups.items() if len(rows) >= 5}
+    groups = dict(grouped(rest, lambda one: f"{one.facts.architecture} · {one.facts.regime}"))
+    classes = grouped(rest, lambda one: one.facts.architecture)
+    groups |= {f"{name} · all": rows for name, rows in classes.items() if name != "gpu"}
+    return {name: rows for name, rows in sorted(groups.items()) if len(rows) >= 5}
 
 
 def name_of(row: PublishedRow) -> str:
