@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from importlib.metadata import version
+from textwrap import fill
 
 from benchmarks.accuracy import tables, yard
 from benchmarks.accuracy.goals import Goal, goals, goals_table
@@ -23,8 +24,15 @@ def page(found: Accuracy, today: date, minutes: float) -> str:
 
 
 def _opening(found: Accuracy, today: date, minutes: float, told: Sequence[Goal]) -> str:
-    rows, judged = len(found.held) + len(found.skipped), [goal for goal in told if goal.met is not None]
-    taught = ", ".join(f"{n:,} rows of class {name}" for name, n in found.taught.items())
+    judged = [goal for goal in told if goal.met is not None]
+    rows, taught = len(found.held) + len(found.skipped), sum(found.taught.values())
+    by_class = ", ".join(f"{name} {n:,}" for name, n in sorted(found.taught.items(), key=lambda item: -item[1]))
+    made = (
+        f"Made on {today:%Y-%m-%d} by Assay {version('assay')} in {minutes:.0f} minutes: {found.files} files, {rows:,} "
+        f"rows, of which {len(found.held):,} are predicted and {len(found.skipped):,} are not "
+        f"([why](#what-is-not-predicted)). {taught:,} rows teach constants ({by_class}). Of {len(judged)} goals "
+        f"{sum(bool(goal.met) for goal in judged)} are met."
+    )
     return f"""\
 # How accurate is it?
 
@@ -33,9 +41,7 @@ tools. It reads the published results in `$ASSAY_PUBLISHED` (a folder of CSV fil
 format](published-format.md)), or in `../shared/published/training` where that is not set, and takes some minutes of one
 core. Without those files it changes nothing.
 
-Made on {today:%Y-%m-%d} by Assay {version("assay")} in {minutes:.0f} minutes: {found.files} files, {rows:,} rows, of
-which {len(found.held):,} are predicted and {len(found.skipped):,} are not ([why](#what-is-not-predicted)).
-Constants are learnt from {taught}. Of {len(judged)} goals {sum(bool(goal.met) for goal in judged)} are met.
+{fill(made, 118, break_long_words=False, break_on_hyphens=False)}
 
 Errors are |ln(predicted/measured)|: 0.10 is 10 % too much or too little. **Held out** means that constants and
 intervals are those that would have shipped had the row's source (or publisher, or accelerator) not been known: fitted
@@ -164,5 +170,6 @@ def _reading() -> str:
 
 Priors (`src/assay/data/calibrations/0-*.toml`) and the formulas were written by people who had seen published figures,
 though they were fitted to none; no way of leaving out takes that away. A source that is left out leaves others of its
-publisher, which share habits: the publisher's lines say how much that helps. The limits that `make accuracy` holds each
+publisher, which share habits: the publisher's lines say how much that helps. A fit without a group starts where the fit
+to everything ended and is stopped after some rounds, so a trace of the group may be left in it. The limits that `make accuracy` holds each
 source to are in `tests/accuracy/limits.toml`: tightened by every better result, and loosened only with a reason."""

@@ -107,7 +107,8 @@ def test_a_place_is_told_to_a_tenth_of_a_pixel() -> None:
 def test_a_limit_is_the_figure_and_a_bit_and_never_grows() -> None:
     first = limits.tightened({"a": {"median_ln": 0.10}}, {})
     assert first == {"a": {"median_ln": 0.12}}
-    assert limits.tightened({"a": {"median_ln": 0.05}}, first) == {"a": {"median_ln": 0.06}}
+    assert limits.tightened({"a": {"median_ln": 0.06}}, first) == {"a": {"median_ln": 0.07}}
+    assert limits.tightened({"a": {"median_ln": 0.01}}, first) == {"a": {"median_ln": limits.FLOOR}}
     assert limits.tightened({"a": {"median_ln": 0.11}}, first) == first
     assert limits.tightened({"a": {"median_ln": 0.50}}, first) == first
     assert limits.tightened({}, first) == first

@@ -14,7 +14,8 @@ from assay.calibration import Constants
 from assay.hardware import System
 from assay.model import Model
 from assay.plan import ContextKind, Offload, Plan, Recompute, Schedule, parse_plan
-from assay.predict import estimate, legal, search
+from assay.predict import estimate, layers, legal, search
+from assay.result import Point
 from assay.workload import Workload
 
 from .conftest import cluster, gpt, gpu, training
@@ -38,6 +39,10 @@ def part(job: Workload, plan: Plan, name: str) -> float:
 
 def peak(job: Workload, plan: Plan) -> float:
     return float(sum(p[0] for p in estimate.memory_of(job, plan, Constants()).values()))
+
+
+def points(job: Workload, system: System, plan: Plan) -> tuple[Point, ...]:
+    return layers.points(job, plan, system, FREE)
 
 
 def experts(count: int, each: int = 2) -> Model:
@@ -168,11 +173,11 @@ def test_gpipe_has_no_interleaved_form():
 
 
 @given(st.integers(9, 40))
-def test_an_uneven_pipeline_is_paced_by_its_fullest_stage(layers):
+def test_an_uneven_pipeline_is_paced_by_its_fullest_stage(depth):
     """11 layers on 4 stages take what 12 do; so do 10, where embedding and output count as a layer each."""
-    box, plan, deep = cluster(), Plan(data=2, pipeline=4), -(-layers // 4) * 4
+    box, plan, deep = cluster(), Plan(data=2, pipeline=4), -(-depth // 4) * 4
     own, even = (term(training(gpt(layers=n, hidden=512, heads=8, vocab=64)), box, plan, "matmul")
-                 for n in (layers, deep))  # fmt: skip
+                 for n in (depth, deep))  # fmt: skip
     assert own == pytest.approx(even, rel=1e-9)
 
 
@@ -306,9 +311,3 @@ def test_a_device_without_a_format_runs_the_job_as_if_asked_for_the_one_it_has(a
     said = replace(job, precision=asked)
     assert step(said, box, plan) == step(job, box, plan)
     assert points(said, box, plan) == points(job, box, plan)
-
-
-def points(job, system, plan):
-    from assay.predict.layers import points as of
-
-    return of(job, plan, system, FREE)

@@ -22,9 +22,7 @@ def test_order_is_1_as_measured_minus_1_reversed_and_0_where_all_are_told_alike(
         (one,) = ranked([told(m, p) for m, p in zip((10.0, 20.0, 40.0), predicted, strict=True)])
         assert one.rank == pytest.approx(rank)
         assert one.spread_ln == pytest.approx(math.log(4))
-    assert (
-        mean_rank(ranked([told(m, 5.0) for m in (1.0, 2.0, 3.0)])) is None
-    )  # nothing is told apart
+    assert mean_rank(ranked([told(m, 5.0) for m in (1.0, 2.0, 3.0)])) is None  # nothing is told apart
 
 
 def test_a_sweep_needs_three_figures_that_differ() -> None:

@@ -31,6 +31,8 @@ from assay.workload import Workload
 
 # A looked-up row's gradient is read, and the row read and written (sparse SGD).
 _UPDATE_PASSES = 3.0
+# A table of so many bytes stays in a device's last cache while others pass; its rows cost this much of one from memory.
+_IN_CACHE, _CACHED = 4e6, 0.2
 _ALL_DEVICES = 0  # tables can be cut by rows and columns: any number of devices will do
 
 
@@ -82,9 +84,11 @@ def handed_on(shape: DlrmShape, job: Workload) -> float:
     return float(crossed_width(shape))
 
 
-def look_ups(shape: DlrmShape) -> int:
-    """Rows that one sample reads, of all tables."""
-    return sum(shape.lookups_per_table) if shape.lookups_per_table else len(shape.tables_rows)
+def look_ups(shape: DlrmShape) -> float:
+    """Rows that one sample reads from memory: all of large tables; small ones stay in the cache."""
+    each = shape.lookups_per_table or (1,) * len(shape.tables_rows)
+    row = shape.embedding_dim * 2.0
+    return sum(n if rows * row > _IN_CACHE else _CACHED * n for n, rows in zip(each, shape.tables_rows, strict=True))
 
 
 def crossed_width(shape: DlrmShape) -> int:
