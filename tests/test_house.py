@@ -82,6 +82,7 @@ PURE = {
     "Score.mean_error": "a mean of ratios less one",
     "Score.coverage": "share of rows inside their interval",
     "Score.rank": "a correlation",
+    "Ranked.rank": "a correlation",
     "Tariff.pue": "facility power over IT power",
     "Tariff.utilization": "share of time",
     "Snapshot.load": "a count of processes that wait to run",
@@ -384,6 +385,7 @@ PAGES = [
     "docs/measured.md",
     "docs/tracing.md",
     "docs/design.md",
+    "docs/how-accurate.md",
     *(f"docs/decisions/{p.name}" for p in (ROOT / "docs" / "decisions").glob("*.md")),
 ]
 

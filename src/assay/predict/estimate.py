@@ -260,7 +260,8 @@ def layer_step_s(job: Workload, system: System, plan: Plan, constants: Constants
 
 
 def executed(plan: Plan) -> float:
-    """FLOP executed for each model FLOP of one plan: 4/3 where every layer's forward pass runs twice, 7/6 where half does.
+    """FLOP executed for each model FLOP of one plan: 4/3 where every layer's forward pass runs twice, 7/6 where
+    half does.
 
     What selective recomputation adds is a few per cent (Korthikanti et al. 2022, §5) and is not counted.
     """

@@ -50,8 +50,8 @@ def activation_columns(job: Workload, layout: Layout) -> Mapping[str, Array]:
     working = np.zeros_like(total)
     working[Recompute.FULL] = most  # the layer being recomputed is whole
     return {
-        "kept": total, "whole": np.broadcast_to(total[0], total.shape), "working": working, "layer": most + np.zeros_like(total),
-        "head": np.broadcast_to(head, total.shape),
+        "kept": total, "whole": np.broadcast_to(total[0], total.shape), "working": working,
+        "layer": most + np.zeros_like(total), "head": np.broadcast_to(head, total.shape),
     }  # fmt: skip
 
 

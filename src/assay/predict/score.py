@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import combinations, groupby
 
 import numpy as np
 
@@ -24,6 +24,18 @@ class Score:
     bias_ln: float  # median of ln(predicted/measured): above 0 we say more
     rank: float | None  # mean rank correlation within sweeps of three or more
     coverage: float  # share of measured figures inside the 90 % interval
+    width_ln: float | None = None  # median of ln(high/low); None where no row has an interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """One sweep: rows that differ in one thing, and how well our order of them is that of the measured figures."""
+
+    group: tuple[str, ...]
+    n: int
+    different: int  # predictions that differ: fewer than three say nothing of an order
+    rank: float  # Spearman's; 0 where all predictions are equal
+    spread_ln: float  # ln(highest/lowest) of the measured figures
 
 
 def score(rows: Sequence[Checked], group: Callable[[Checked], str]) -> list[Score]:
@@ -54,26 +66,94 @@ def _score(name: str, rows: Sequence[Checked]) -> Score:
     return Score(
         group=name, n=len(rows), mean_error=float(np.mean(np.abs(np.expm1(errors)))),
         median_ln=float(np.median(np.abs(errors))), p90_ln=float(np.quantile(np.abs(errors), 0.9)),
-        bias_ln=float(np.median(errors)), rank=_rank(rows), coverage=float(np.mean(inside)),
+        bias_ln=float(np.median(errors)), rank=mean_rank(ranked(rows)), coverage=float(np.mean(inside)),
+        width_ln=_width_ln(rows),
     )  # fmt: skip
 
 
-def _rank(rows: Sequence[Checked]) -> float | None:
-    """Mean Spearman correlation over sweeps: same source, model, accelerator and metric, three or more rows."""
+def _width_ln(rows: Sequence[Checked]) -> float | None:
+    found = [float(np.log(row.high / row.low)) for row in rows if row.low and row.high]
+    return float(np.median(found)) if found else None
 
-    def sweep(row: Checked) -> tuple[str, str, str, str]:
-        return row.row.source, row.row.model, row.row.accelerator, row.row.metric_name
 
+def sweep(row: Checked) -> tuple[str, ...]:
+    """What rows of one sweep share: source, model, accelerator and metric."""
+    return row.row.source, row.row.model, row.row.accelerator, row.row.metric_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turned:
+    """A kind of sweep by columns of the row: what is turned in it (one of them at least), and what stays."""
+
+    turned: tuple[str, ...] = ()
+    stays: tuple[str, ...] = ()
+
+    def value(self, row: Checked) -> tuple[str, ...]:
+        """Where a row stands in its sweep."""
+        return _words(row, self.turned)
+
+    def group(self, row: Checked) -> tuple[str, ...]:
+        """Which sweep a row is of."""
+        return (*sweep(row), *_words(row, self.stays))
+
+
+_LAYOUT = ("tp", "pp", "vp", "cp", "ep", "zero_stage", "recompute")
+_SIZES = ("seq_len", "precision")
+ANYTHING = Turned()
+PLANS = Turned(turned=("dp", "micro_batch", "sp", *_LAYOUT), stays=("n_accel", "global_batch", *_SIZES))
+BATCHES = Turned(turned=("global_batch",), stays=("n_accel", *_LAYOUT, *_SIZES))
+SCALES = Turned(turned=("n_accel",), stays=(*_LAYOUT, *_SIZES))
+
+
+def _words(row: Checked, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple("" if (value := getattr(row.row, name)) is None else str(value) for name in names)
+
+
+def ranked(rows: Iterable[Checked], kind: Turned = ANYTHING) -> list[Ranked]:
+    """Every sweep of a kind with three or more measured figures that differ, at as many places of what is turned."""
     found = []
-    for _, members in groupby(sorted(rows, key=sweep), key=sweep):
-        pairs = [(row.predicted, row.measured) for row in members]
-        predicted, measured = zip(*pairs, strict=True)
-        if len(set(predicted)) > 2 and len(set(measured)) > 2:
-            found.append(float(np.corrcoef(_ranks(predicted), _ranks(measured))[0, 1]))
-    return float(np.mean(found)) if found else None
+    told = sorted((row for row in rows if row.predicted), key=kind.group)
+    for group, each in groupby(told, key=kind.group):
+        members = list(each)
+        predicted, measured = (np.array([x(row) for row in members]) for x in (_said, _measured))
+        if len({*measured.tolist()}) < 3 or (kind.turned and len({kind.value(row) for row in members}) < 3):
+            continue
+        different = len({*predicted.tolist()})
+        order = float(np.corrcoef(_ranks(predicted), _ranks(measured))[0, 1]) if different > 1 else 0.0
+        spread = float(np.log(measured.max() / measured.min()))
+        found.append(Ranked(group=group, n=len(members), different=different, rank=order, spread_ln=spread))
+    return found
 
 
-def _ranks(values: Sequence[float]) -> Array:
+def _said(row: Checked) -> float:
+    return float(row.predicted or 0.0)
+
+
+def _measured(row: Checked) -> float:
+    return row.measured
+
+
+def mean_rank(found: Iterable[Ranked]) -> float | None:
+    """Mean rank correlation of the sweeps in which we tell three or more points apart."""
+    ranks = [one.rank for one in found if one.different > 2]
+    return float(np.mean(ranks)) if ranks else None
+
+
+def repeats(figures: Sequence[tuple[str, str, float]]) -> list[tuple[str, bool, float]]:
+    """Pairs of figures (setting, source, value) with equal settings: the setting, whether one source measured both,
+    and |ln| of their ratio. What they differ by no prediction can say.
+
+    >>> repeats([("a", "x", 1.0), ("a", "x", 1.0), ("b", "x", 2.0)])
+    [('a', True, 0.0)]
+    """
+    found = []
+    for setting, members in groupby(sorted(figures), key=lambda one: one[0]):
+        for (_, one, first), (_, other, second) in combinations(members, 2):
+            found.append((setting, one == other, abs(float(np.log(second / first)))))
+    return found
+
+
+def _ranks(values: Sequence[float] | Array) -> Array:
     """Places from 1 up; equal values share the mean of theirs.
 
     >>> _ranks([30.0, 10.0, 30.0, 20.0]).tolist()
