@@ -89,10 +89,13 @@ def name_of(row: PublishedRow) -> str:
     return row.source if row.metric_name in STEADY else f"{row.source} · {row.metric_name}"
 
 
+TIMES = ("iteration_s", "layer_fwd_ms", "layer_bwd_ms")  # where more is slower
+
+
 def faster_ln(one: Held, way: str = "source") -> float:
     """ln(predicted/measured) as speeds: above 0 we say faster than it was."""
     error = ln_error(getattr(one, way))
-    return -error if one.row.metric_name == "iteration_s" else error
+    return -error if one.row.metric_name in TIMES else error
 
 
 def mfu(one: Held) -> tuple[float, float]:

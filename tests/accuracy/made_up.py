@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from assay.api.checking import check, shelves
-from assay.api.leaving_out import priors, shelf_of
+from assay.api.checking import check, priors, shelf_of, shelves
 from assay.calibration import Calibration
 from assay.published import PublishedRow
 

@@ -13,7 +13,7 @@ from benchmarks.accuracy.worst import mfu, sentence, worst
 
 from assay.api import earning, leaving_out
 from assay.api.accuracy import Accuracy, Held, accuracy, quick, sample
-from assay.api.checking import shelves
+from assay.api.checking import priors, shelf_of, shelves
 from assay.api.placing import publisher
 from assay.published import PublishedRow
 
@@ -79,7 +79,7 @@ def test_all_sources_of_a_publisher_go_together(found: Accuracy) -> None:
 
 def test_intervals_rest_on_the_others_residuals() -> None:
     """A group's own residuals, however large, say nothing of the interval it is given."""
-    bare = leaving_out.shelf_of(shelves(), leaving_out.priors())
+    bare = shelf_of(shelves(), priors())
     rows = [
         PublishedRow(**made_up.cells(f"{source}-{i}", source, "h100-sxm", "M", global_batch=64 * i, metric_value=7e3))  # type: ignore[arg-type]
         for source in ("a", "b", "c")
@@ -97,12 +97,12 @@ def test_intervals_rest_on_the_others_residuals() -> None:
 
 
 def test_where_nothing_is_left_the_priors_stand() -> None:
-    bare = leaving_out.shelf_of(shelves(), leaving_out.priors())
+    bare = shelf_of(shelves(), priors())
     laid = earning.learnt(PublishedRow(**made_up.cells("x", "a", "h100-sxm", "M", metric_value=7e3)), bare)  # type: ignore[arg-type]
     assert laid
     known = leaving_out.teach("gpu", [laid], lambda words: None)
-    assert leaving_out.calibrations_without(known, np.array([True])) == leaving_out.priors()
-    assert {found.evidence for found in leaving_out.priors()} == {"D"}
+    assert leaving_out.calibrations_without(known, np.array([True])) == priors()
+    assert {found.evidence for found in priors()} == {"D"}
 
 
 # --- the yardstick -------------------------------------------------------------------------------------------------

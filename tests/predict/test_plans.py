@@ -149,7 +149,7 @@ def test_gpipe_waits_as_long_as_1f1b_and_keeps_every_micro_batch():
     assert term(job, box, gpipe, "bubble") == term(job, box, one, "bubble")
     assert part(job, gpipe, "activations") == pytest.approx(32 / 8 * part(job, one, "activations"))
     few = replace(job, global_batch=8)
-    assert peak(few, gpipe) == peak(few, one)
+    assert peak(few, gpipe) >= peak(few, one)  # its last stage keeps the logits of all m
 
 
 @given(st.data(), st.sampled_from(["dense", "moe", "adapters"]))

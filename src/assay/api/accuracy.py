@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from assay.api import earning
-from assay.api.checking import Shelves, check, published, shelves
+from assay.api.checking import Shelves, check, priors, published, shelf_of, shelves
 from assay.api.earning import Learnt
 from assay.api.leaving_out import (
     Key,
@@ -19,8 +19,6 @@ from assay.api.leaving_out import (
     calibrations_without,
     chosen,
     device_of,
-    priors,
-    shelf_of,
     source_of,
     teach,
     unfit,

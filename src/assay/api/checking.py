@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import cache
@@ -19,7 +19,7 @@ from assay.files import read_csv
 from assay.hardware import System
 from assay.model import Model
 from assay.predict import validate as filling
-from assay.predict.calibrated import Calibrated
+from assay.predict.calibrated import Calibrated, calibrate_for
 from assay.predict.figures import metric_of
 from assay.predict.row_words import names
 from assay.published import REQUIRED, Checked, PublishedRow
@@ -53,6 +53,25 @@ def shelves(folders: Folders = (), extra: Iterable[Calibration] = ()) -> Shelves
         return found, calibrated(found, extra, folders), bool(chip.others)
 
     return Shelves(model=model, machine=machine)
+
+
+@cache
+def priors() -> tuple[Calibration, ...]:
+    """What ships and was fitted on nothing."""
+    from assay.catalog.calibrations import calibrations
+
+    return tuple(found for found in calibrations() if found.evidence == "D")
+
+
+def shelf_of(known: Shelves, found: Sequence[Calibration]) -> Shelves:
+    """The catalog, with these calibrations in place of those that ship."""
+
+    @cache
+    def machine(name: str, per_node: int | None) -> tuple[System, Calibrated, bool]:
+        system, _, ambiguous = known.machine(name, per_node)
+        return system, calibrate_for(system.accelerator, found), ambiguous
+
+    return Shelves(model=known.model, machine=machine)
 
 
 def validate(path: Path | str, *, folders: Folders = (), extra: Iterable[Calibration] = ()) -> list[Checked]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from assay.api.checking import Shelves, published, shelves
+from assay.api.checking import Shelves, priors, published, shelf_of, shelves
 from assay.calibration import Calibration, Constants
 from assay.errors import InputError
 from assay.predict import trial
@@ -47,7 +47,8 @@ def earn(paths: Sequence[Path], *, held_out: Sequence[str] = ()) -> list[Calibra
 
     `held_out` are words; sources that contain one take no part at all.
     """
-    taught = [one for one in learn(paths) if not any(word in one.row.source for word in held_out)]
+    bare = shelf_of(shelves(), priors())  # plans that have to be guessed are guessed by nothing that was fitted
+    taught = [one for one in learn(paths, bare) if not any(word in one.row.source for word in held_out)]
     if not taught:
         hint = f"assay validate {paths[0]} says why each is skipped" if paths else "name a file of them"
         raise InputError("no row can be learned from", hint=hint)
@@ -71,11 +72,10 @@ class Unseen:
     device: Array
 
 
-def learn(paths: Sequence[Path], known: Shelves | None = None) -> list[Learnt]:
-    """Every row that can be learned from."""
-    shelf = known or shelves()
+def learn(paths: Sequence[Path], known: Shelves) -> list[Learnt]:
+    """Every row that can be learned from, laid out by what is known."""
     rows = (row for path in paths for row in published(path) if not isinstance(row, Checked))
-    found = [one for row in rows if (one := learnt(row, shelf))]
+    found = [one for row in rows if (one := learnt(row, known))]
     return [one for one in _thinned(found) if not any(flag in one.row.row_flag for flag in _UNFIT)]
 
 
@@ -176,13 +176,16 @@ def _calibrations(architecture: str, taught: Sequence[Learnt], whole: Fit, unsee
     """The class, each maker in it and each device, every one with what it adds to the level above."""
     labels = [one.label for one in taught]
     base = _calibration(architecture, f"{architecture}-published", CLASS, {"class": architecture}, taught, whole)
-    base = _spread(base, taught, unseen.device, "C")
+    # A maker that nobody measured is a draw of makers, an accelerator one of accelerators, however many rows each has.
+    makers, devices = ([label.groups[level] for label in labels] for level in ("maker", "device"))
+    base = _spread(base, taught, unseen.device, "C", groups=(makers, devices))
     found = [replace(base, moved=_kinds(architecture, whole), at_bound=_edges(whole))]
     for maker in sorted({label.groups["maker"] for label in labels}):
         name = maker.lower().replace(" ", "-") + "-published"
         mine = [one for one in taught if one.label.groups["maker"] == maker]
         groups = {"class": architecture, "maker": maker}
-        found.append(_spread(_calibration(maker, name, MAKER, groups, mine, whole), taught, unseen.device, "C"))
+        made = _calibration(maker, name, MAKER, groups, mine, whole)
+        found.append(_spread(made, taught, unseen.device, "C", groups=(devices,)))
     for device in sorted({label.device for label in labels}):
         mine = [one for one in taught if one.label.device == device]
         groups = {"class": architecture, "maker": mine[0].label.groups["maker"], "device": device}
@@ -202,8 +205,9 @@ def _calibration(
 
 
 def _spread(
-    made: Calibration, taught: Sequence[Learnt], unseen: Array, evidence: Evidence, device: str | None = None
-) -> Calibration:
+    made: Calibration, taught: Sequence[Learnt], unseen: Array, evidence: Evidence, device: str | None = None,
+    groups: Sequence[Sequence[str]] = (),
+) -> Calibration:  # fmt: skip
     """The calibration with the half-widths that held 90 % of what it had not seen: in all, and by regime.
 
     A device's own residuals stand where there are enough of them from more than one source; else its class's. Each
@@ -218,11 +222,14 @@ def _spread(
         alike = np.array([one.label.regime == regime for one in taught])
         chosen = own & alike if _enough(taught, own & alike) else alike
         if chosen.sum() >= _FEWEST:
-            regimes[regime] = round(max(0.05, spread_ln(unseen[chosen])), 4)
+            regimes[regime] = _half(unseen, chosen, groups)
     chosen = own if _enough(taught, own) else everyone
-    return replace(
-        made, evidence=evidence, residual_ln=round(max(0.05, spread_ln(unseen[chosen])), 4), regimes=regimes,
-    )  # fmt: skip
+    return replace(made, evidence=evidence, residual_ln=_half(unseen, chosen, groups), regimes=regimes)
+
+
+def _half(unseen: Array, chosen: Array, groups: Sequence[Sequence[str]]) -> float:
+    mine = [[label for label, take in zip(labels, chosen, strict=True) if take] for labels in groups]
+    return round(max(0.05, spread_ln(unseen[chosen], groups=mine)), 4)
 
 
 def _enough(taught: Sequence[Learnt], chosen: Array) -> bool:

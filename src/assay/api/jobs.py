@@ -14,7 +14,7 @@ from assay.errors import InputError
 from assay.hardware import System
 from assay.model import Model, TransformerShape
 from assay.pilot import Work
-from assay.workload import Task, Workload
+from assay.workload import Optimizer, Storage, Task, Workload
 
 Count: TypeAlias = int | float | str | bool  # as written: 8192, "4M", "100B"; true is refused with a plain sentence
 
@@ -29,6 +29,7 @@ _NODES = 10**6
 _SEQ_LEN = 2048  # where nothing is said: what most published training runs used
 _BATCH = 512
 _ROUNDED = 0.05  # "4M tokens" is said of 4,194,304: a batch may move this far to become a number that divides
+_LEARNING = ("optimizer", "storage", "adapter_rank", "mean_len", "target_len", "expert_imbalance", "expert_capacity")
 _MANY = re.compile(r"\s*(\d{1,4})\s*[x×]\s*(\S.*)")  # 4x H100
 
 
@@ -45,6 +46,13 @@ class Stated:
     tokens: Count | None = None
     samples: Count | None = None  # the amount, where the model has no tokens
     precision: str | None = None
+    optimizer: Optimizer | None = None
+    storage: Storage | None = None  # of weights and their state
+    adapter_rank: int | None = None  # only adapters of this rank learn (LoRA)
+    mean_len: float | None = None  # tokens of a sequence that are no padding, where padding is left out
+    target_len: int | None = None  # tokens that a decoder writes of each sequence its encoder reads
+    expert_imbalance: float | None = None
+    expert_capacity: float | None = None
     feed: StatedFeed | None = None
     checkpoint: StatedCheckpoint | None = None
 
@@ -109,8 +117,11 @@ def _job(stated: Stated, where: str, text: str, folders: Sequence[Path]) -> Job:
     job = workload(
         found, name=stated.name, task=stated.task, seq_len=seq_len, global_batch=batch, tokens=tokens, samples=samples,
         precision="bf16" if stated.precision is None else stated.precision,
+        **{name: said for name in _LEARNING if (said := getattr(stated, name)) is not None},
     )  # fmt: skip
     unsaid = () if stated.precision is not None else ("precision bf16",)
+    if stated.task == "finetune" and stated.adapter_rank is None:
+        unsaid = (*unsaid, "every weight learns (--lora)")
     fed, eaten = feed_of(stated.feed, found, seq_len, where, folders)
     kept, usual = checkpoint_of(stated.checkpoint, where, folders)
     job = replace(job, feed=fed, checkpoint=kept)
@@ -173,7 +184,7 @@ def _over(stated: Stated, flags: Stated) -> Stated:
         raise InputError("--batch and --batch-tokens say the same twice", hint="keep one of them")
     said = {
         key: getattr(flags, key)
-        for key in ("seq_len", "tokens", "samples", "precision")
+        for key in ("seq_len", "tokens", "samples", "precision", *_LEARNING)
         if getattr(flags, key) is not None
     }
     if flags.global_batch is not None or flags.batch_tokens is not None:

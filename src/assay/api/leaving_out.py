@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 
 from assay.api import earning
-from assay.api.checking import Shelves
+from assay.api.checking import priors
 from assay.api.earning import Learnt, Unseen
 from assay.calibration import Calibration
-from assay.hardware import System
-from assay.predict.calibrated import Calibrated, calibrate_for
 from assay.predict.fit import Fit
 from assay.predict.ops import Array, Bools
 from assay.published import PublishedRow
@@ -89,25 +86,6 @@ def calibrations_without(known: Taught, out: Bools) -> tuple[Calibration, ...]:
         return priors()
     unseen = Unseen(source=known.unseen.source[~out], device=known.unseen.device[~out])
     return (*priors(), *earning._calibrations(known.architecture, rest, found, unseen))
-
-
-@cache
-def priors() -> tuple[Calibration, ...]:
-    """What ships and was fitted on nothing."""
-    from assay.catalog.calibrations import calibrations
-
-    return tuple(found for found in calibrations() if found.evidence == "D")
-
-
-def shelf_of(known: Shelves, found: Sequence[Calibration]) -> Shelves:
-    """The catalog, with these calibrations in place of those that ship."""
-
-    @cache
-    def machine(name: str, per_node: int | None) -> tuple[System, Calibrated, bool]:
-        system, _, ambiguous = known.machine(name, per_node)
-        return system, calibrate_for(system.accelerator, found), ambiguous
-
-    return Shelves(model=known.model, machine=machine)
 
 
 def unfit(row: PublishedRow) -> str:

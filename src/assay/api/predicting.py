@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import inf
 from numbers import Integral, Real
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from assay import catalog
 from assay.api.feeding import unsaid_stops
@@ -16,7 +16,7 @@ from assay.catalog import Folders
 from assay.catalog.calibrations import calibrations as _calibrations
 from assay.errors import InputError, TooLarge, did_you_mean, shown
 from assay.hardware import DTYPES, System
-from assay.model import Model
+from assay.model import Model, TransformerShape
 from assay.plan import Plan
 from assay.predict import cost
 from assay.predict.answer import answer
@@ -27,24 +27,26 @@ from assay.predict.search import Found, Options, default_data, usable
 from assay.predict.search import search as _search
 from assay.result import Result
 from assay.units import show
-from assay.workload import Task, Workload
+from assay.workload import OPTIMIZERS, Optimizer, Task, Workload
 
 
 def workload(
     model: str | Path | Model, *, task: Task = "train", seq_len: int = 2048, global_batch: int = 512,
     tokens: float | None = None, samples: float | None = None, precision: str = "bf16", name: str = "",
-    folders: Folders = (),
+    folders: Folders = (), optimizer: Optimizer = "adam", **learning: Any,
 ) -> Workload:  # fmt: skip
     """A job: a model by name or config.json, `global_batch` sequences of `seq_len` tokens a step, `tokens` in all.
 
-    A model without tokens (pictures, clicks) has no sequences: `samples` is its amount. Raises InputError for an
-    unknown model or precision and for sizes that make no sense.
+    A model without tokens (pictures, clicks) has no sequences: `samples` is its amount. `learning` is what else a
+    `Workload` may say: storage, adapter_rank, mean_len, target_len, expert_imbalance, expert_capacity. Raises
+    InputError for an unknown model or precision and for sizes that make no sense.
     """
     from assay.catalog import models
 
     found = model if isinstance(model, Model) else models.model(model, folders)
     _known("precision", precision, DTYPES)
     _known("task", task, get_args(Task))
+    _known("optimizer", optimizer, OPTIMIZERS)
     target, wrong = (tokens, samples) if found.has_tokens else (samples, tokens)
     counted, other = ("tokens", "samples") if found.has_tokens else ("samples", "tokens")
     if wrong is not None:
@@ -52,10 +54,22 @@ def workload(
     if target is not None and not (isinstance(target, Real) and 1 <= target <= 1e18):
         raise InputError(f"{counted} = {shown(target)} is not possible", hint="write a number from 1 to 1e18")
     seq_len = _whole("seq_len", seq_len, 100_000_000)
-    return Workload(
-        name=name or found.name, model=found, task=task, seq_len=seq_len if found.has_tokens else 1,
+    if learning.get("adapter_rank") is not None and not isinstance(found.shape, TransformerShape):
+        raise InputError(f"{found.name} has no matrices that adapters go beside", hint="leave adapter_rank out")
+    return _made(
+        optimizer=optimizer, **learning, name=name or found.name, model=found, task=task,
+        seq_len=seq_len if found.has_tokens else 1,
         global_batch=_whole("global_batch", global_batch, 100_000_000), target_tokens=target, precision=precision,
     )  # fmt: skip
+
+
+def _made(**said: Any) -> Workload:
+    """The job; what it refuses comes back as an error of input."""
+    try:
+        return Workload(**said)
+    except (ValueError, TypeError) as error:
+        hint = "storage, adapter_rank, mean_len, target_len, expert_imbalance and expert_capacity are known"
+        raise InputError(f"the job makes no sense: {error}", hint=hint) from None
 
 
 def system(name: str, nodes: int = 1, folders: Folders = ()) -> System:

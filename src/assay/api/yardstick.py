@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assay.api.checking import Shelves, check
+from assay.api.checking import Shelves, check, shelf_of
 from assay.api.earning import Learnt, constants_for, learnt
-from assay.api.leaving_out import Taught, calibrations_without, fit_without, shelf_of
+from assay.api.leaving_out import Taught, calibrations_without, fit_without
 from assay.api.placing import Facts
 from assay.predict import trial
 from assay.predict.fit import SPEED, Fit, constants_of

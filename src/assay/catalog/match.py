@@ -33,6 +33,7 @@ _COUNTS = re.compile(
     r"|(?<![a-z0-9.])\d{1,4}\s?[x×](?![a-z0-9])"  # (8x), H100 8x
     r"|(?:(?<=[\s(])|(?<=gb))[x×]\s?\d{1,4}(?![\d.])"  # x8, 80GBx8
 )
+_POINTED = re.compile(r"[a-z0-9]+(?:(?<=\d)\.\d[a-z0-9]*)*")
 _MARKS = re.compile(r"\((?:r|tm|c)\)|[®™©]")
 _MEMORY_KINDS = re.compile(r"(?<![a-z])(?:hbm\d?e?|gddr\d\w?|lpddr\d\w?|ddr\d)(?![a-z])")
 _VARIANTS = re.compile(r"nvl\d+|nps\d|(?<=pcie)\s?(?:gen\s?)?[3-7](?:\.0)?(?!\d)")
@@ -98,12 +99,12 @@ def same(name: str, known: Mapping[str, Iterable[str]]) -> str | None:
 
 @lru_cache(maxsize=8192)
 def squeeze(name: str) -> str:
-    """A name without case, vendor and punctuation.
+    """A name without case, vendor and punctuation; a decimal point stays: 1.3b is not 13b.
 
-    >>> squeeze("AMD Instinct MI300X")
-    'instinctmi300x'
+    >>> squeeze("AMD Instinct MI300X"), squeeze("GPT3-1.3B")
+    ('instinctmi300x', 'gpt31.3b')
     """
-    return "".join(word for word in re.findall(r"[a-z0-9]+", _plain(name)) if word not in _VENDORS)
+    return "".join(word for word in _POINTED.findall(_plain(name)) if word not in _VENDORS)
 
 
 @lru_cache(maxsize=8192)

@@ -32,6 +32,8 @@ _JOB = (
     ("--tokens", "TOKENS", "Tokens to train on, as 100B; without it the answer is a rate."),
     ("--samples", "SAMPLES", "The same in samples, of models that have no tokens."),
     ("--precision", "DTYPE", "Of the matrix multiplications: bf16, fp16, fp8, tf32, fp32 …"),
+    ("--optimizer", "NAME", "adam, adam-8bit, adafactor, sgd or muon.  [default: adam]"),
+    ("--lora", "RANK", "Only adapters of this rank learn; without it every weight does."),
 )
 
 
@@ -71,9 +73,18 @@ def stated(told: Mapping[str, Any]) -> tuple[StatedFeed | None, StatedCheckpoint
     return (None if feed == StatedFeed() else feed), (None if kept == StatedCheckpoint() else kept)
 
 
+def learning(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What the flags say of how it learns, under the names of a workload file."""
+    from assay.api.jobs import count
+
+    rank = None if told["lora"] is None else count(told["lora"], "--lora", 100_000)
+    return {"optimizer": told["optimizer"], "adapter_rank": rank}
+
+
 def words(told: Mapping[str, Any]) -> list[str]:
     """The same flags as they would be typed again."""
-    said = [word for name, (flag, _, _) in _FLAGS.items() if told[name] is not None for word in (flag, told[name])]
+    flags = {name: flag for name, (flag, _, _) in _FLAGS.items()} | {"optimizer": "--optimizer", "lora": "--lora"}
+    said = [word for name, flag in flags.items() if told[name] is not None for word in (flag, told[name])]
     return [*said, *(["--checkpoint-async"] if told["behind"] else [])]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli.feeding import feeding_options, job_options, stated, words
+from assay.cli.feeding import feeding_options, job_options, learning, stated, words
 from assay.cli.output import emit, format_option, say
 from assay.errors import Finding
 
@@ -44,8 +44,9 @@ def predict(
     """What a job would do on these machines, why, what it costs and how sure that is.
 
     WORKLOAD is a model of the catalog, a config.json or a folder with one, or a workload file: TOML with model,
-    seq_len, global_batch (or batch_tokens), tokens or samples, precision, task, [feed] and [checkpoint]. Flags come
-    before what the file says. With --storage a step may wait for its data; with --checkpoint-to time counts stops and
+    seq_len, global_batch (or batch_tokens), tokens or samples, precision, task, optimizer, storage, adapter_rank,
+    mean_len, target_len, expert_imbalance, expert_capacity, [feed] and [checkpoint]. Flags come before what the file
+    says. With --storage a step may wait for its data; with --checkpoint-to time counts stops and
     saves.
 
     \b
@@ -61,7 +62,7 @@ def predict(
     feed, checkpoint = stated(feeding)
     flags = Stated(
         model="", seq_len=seq_len, global_batch=batch, batch_tokens=batch_tokens, tokens=tokens,
-        samples=samples, precision=precision, feed=feed, checkpoint=checkpoint,
+        samples=samples, precision=precision, feed=feed, checkpoint=checkpoint, **learning(feeding),
     )  # fmt: skip
     rooms = [Path(folder) for folder in folders]
     job = job_of(workload, flags, rooms)

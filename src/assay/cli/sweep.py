@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli.feeding import feeding_options, job_options, stated, words
+from assay.cli.feeding import feeding_options, job_options, learning, stated, words
 from assay.cli.output import emit, format_option, say
 from assay.errors import InputError
 
@@ -61,7 +61,8 @@ def sweep(
     else:
         _sweep(job, system, over, values, plan, weak, rooms, fmt, (svg, html))
     _assumed(job)
-    flags = _typed(workload, on, nodes, told)
+    tried = values.split(",")[-1].strip() if values and over == "nodes" else None  # the last of them
+    flags = _typed(workload, on, tried or nodes, told)
     more = [] if over else ["--over", "nodes"]
     verb = ["predict", *flags, "--explain"] if over else ["sweep", *flags, *more]
     say("Next: " + shlex.join(["assay", *verb, *(word for room in rooms for word in ("--catalog", str(room)))]))
@@ -76,6 +77,7 @@ def _asked(
     flags = Stated(
         model="", seq_len=told["seq_len"], global_batch=told["batch"], batch_tokens=told["batch_tokens"],
         tokens=told["tokens"], samples=told["samples"], precision=told["precision"], feed=feed, checkpoint=checkpoint,
+        **learning(told),
     )  # fmt: skip
     rooms = [Path(folder) for folder in folders]
     job, found = job_of(workload, flags, rooms), machines([on], nodes, rooms)

@@ -154,4 +154,4 @@ def _close(found: Traced) -> None:
     for text in found.shape.flagged:
         say(f"Flagged: {text}.")
     say(f"Written: {found.path}")
-    say("Next: " + shlex.join(["assay", "predict", "--model", str(found.path), "--on", "hgx-h100"]))
+    say("Next: " + shlex.join(["assay", "predict", str(found.path), "--on", "hgx-h100"]))

@@ -115,7 +115,7 @@ def _values(
     rates = {"tokens_per_s": tokens, "device_tokens_per_s": tokens / system.accelerators}
     timed = {
         "step_s": step, **(rates if job.model.has_tokens else {}), "samples_per_s": job.global_batch / step,
-        "device_flop_per_s": achieved, "mfu": achieved / peak, "hfu": estimate.executed(plan) * achieved / peak,
+        "device_flop_per_s": achieved, "mfu": achieved / peak, "hfu": estimate.executed(job, plan) * achieved / peak,
     }  # fmt: skip
     values = {name: calibrated.value(mean, half) for name, mean in timed.items()}
     for share in ("mfu", "hfu"):

@@ -179,7 +179,7 @@ def schedule_job(
         expert_sharding=on.expert_sharding,
         boundary_bytes=unit * grid["micro_batch"] / (grid["context"] * grid["tensor"]),
         kept_bytes=np.where(grid["offload_activations"] > 0, memory.kept_of(held, again) * on.middle_share, 0.0),
-        state_away=grid["offload_optimizer"], state=state,
+        kept_away=grid["offload_activations"], state_away=grid["offload_optimizer"], state=state,
     )  # fmt: skip
 
 
@@ -259,14 +259,16 @@ def layer_step_s(job: Workload, system: System, plan: Plan, constants: Constants
     return forward / constants.speed, (backward + again) / constants.speed
 
 
-def executed(plan: Plan) -> float:
-    """FLOP executed for each model FLOP of one plan: 4/3 where every layer's forward pass runs twice, 7/6 where
-    half does.
+def executed(job: Workload, plan: Plan) -> float:
+    """FLOP executed for each model FLOP of one plan: 4/3 where every layer's forward pass runs twice, 7/6 where half
+    does.
 
     What selective recomputation adds is a few per cent (Korthikanti et al. 2022, §5) and is not counted.
     """
     extra = {Recompute.FULL: 1.0 / 3.0, Recompute.PER_OP: 1.0 / 6.0}
-    return 1.0 + extra.get(Recompute(int(np.asarray(plan.recompute).ravel()[0])), 0.0)
+    grid = _grid(plan)
+    share = float(_again(job, grid, _stages(job, grid))[0])
+    return 1.0 + share * extra.get(Recompute(int(grid["recompute"][0])), 0.0)
 
 
 def kept_per_layer_bytes(job: Workload, plan: Plan) -> float:

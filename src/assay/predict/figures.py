@@ -95,7 +95,7 @@ def _model_tflops(case: Case, plan: Plan, step_s: float) -> float:
 
 
 def _hardware_tflops(case: Case, plan: Plan, step_s: float) -> float:
-    return estimate.executed(plan) * _model_tflops(case, plan, step_s)
+    return estimate.executed(case.job, plan) * _model_tflops(case, plan, step_s)
 
 
 # Speeds of a whole step, from its seconds.

@@ -122,17 +122,35 @@ def moved(start: Constants, offsets: Mapping[str, float]) -> Constants:
     return replace(columns, **{name: float(getattr(columns, name)) for name in offsets})
 
 
-def spread_ln(residuals: Array, coverage: float = 0.9) -> float:
+def spread_ln(residuals: Array, coverage: float = 0.9, groups: Sequence[Sequence[str]] = ()) -> float:
     """Half-width that holds this share of |residuals|, with the conformal correction for few of them.
 
-    The ⌈(n+1)·coverage⌉-th smallest of n (Vovk et al. 2005); with too few to say, the largest times 1.5.
+    The ⌈(n+1)·coverage⌉-th smallest of n (Vovk et al. 2005); with too few to say, the largest times 1.5. With `groups`
+    (one label a residual in each, the broadest first) every group weighs as much as its neighbours, however many
+    residuals it has: the next one is a draw of groups (Tibshirani et al. 2019, weighted conformal prediction).
 
     >>> spread_ln(np.array([0.1] * 99))
     0.1
     """
+    if groups:
+        return _weighted(np.abs(residuals), groups, coverage)
     sizes = np.sort(np.abs(residuals))
     rank = math.ceil((len(sizes) + 1) * coverage)
     return float(sizes[rank - 1]) if rank <= len(sizes) else float(1.5 * sizes[-1])
+
+
+def _weighted(sizes: Array, groups: Sequence[Sequence[str]], coverage: float) -> float:
+    weight, within = np.ones(len(sizes)), ["" for _ in sizes]
+    for labels in groups:
+        inner = [f"{outer}/{label}" for outer, label in zip(within, labels, strict=True)]
+        siblings = {outer: len({i for i, o in zip(inner, within, strict=True) if o == outer}) for outer in set(within)}
+        weight /= np.array([siblings[outer] for outer in within])
+        within = inner
+    many = {label: within.count(label) for label in set(within)}
+    weight /= np.array([many[label] for label in within])
+    order = np.argsort(sizes)
+    held = np.cumsum(weight[order])
+    return float(sizes[order][min(int(np.searchsorted(held, coverage * held[-1])), len(sizes) - 1)])
 
 
 def _design(levels: Sequence[Level]) -> tuple[list[tuple[str, str, str]], list[Array], Array]:

@@ -141,7 +141,7 @@ def cells(
     i, E, V, B = (a.ravel() for a in np.meshgrid(whole, _experts(at.experts, n, options), v, b, indexing="ij"))
     T, C, P = T[i], C[i], P[i]
     D = n // (T * C * P)
-    ok = (at.layers + 2 >= P * V) if options.uneven else in_stages(at.layers, P * V)
+    ok = (at.layers >= P * V) if options.uneven else in_stages(at.layers, P * V)
     ok &= (D * T * C) % E == 0
     ok &= job.global_batch % np.maximum(D * B, 1) == 0
     m = job.global_batch // np.maximum(D * B, 1)
@@ -158,7 +158,8 @@ def _experts(experts: int, devices: int, options: Options) -> list[int]:
 
 def in_stages(layers: int, chunks: Ints) -> Bools:
     """Whether layers divide into equal chunks; embedding and output may count as a layer each, as in Megatron-LM."""
-    ok: Bools = (layers % np.asarray(chunks) == 0) | ((layers + 2) % np.asarray(chunks) == 0)
+    chunks = np.asarray(chunks)
+    ok: Bools = (layers % chunks == 0) | (((layers + 2) % chunks == 0) & (chunks <= layers))
     return ok
 
 
@@ -170,11 +171,12 @@ def _sensible(plan: Mapping[str, Any], seq_len: int) -> Bools:
     """Options that mean something: no sharding over one replica, no sequence parallelism without tensor parallelism, no
     schedule without stages, and none interleaved that has no such form.
     """
-    z, d, p, t, s = (plan[name] for name in ("zero_stage", "data", "pipeline", "tensor", "sequence_parallel"))
+    z, p, t, s = (plan[name] for name in ("zero_stage", "pipeline", "tensor", "sequence_parallel"))
+    replicas = plan["data"] * plan["context"]
     whole = (s == 0) | ((t > 1) & (seq_len % t == 0))
     usual = plan["schedule"] == Schedule.ONE_F_ONE_B
     in_order = usual | ((p > 1) & ((plan["virtual"] == 1) | (plan["schedule"] != Schedule.GPIPE)))
-    ok: Bools = ((z == 0) | (d > 1)) & ((z < 2) | (p == 1)) & whole & in_order
+    ok: Bools = ((z == 0) | (replicas > 1)) & ((z < 2) | (p == 1)) & whole & in_order
     return ok
 
 

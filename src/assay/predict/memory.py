@@ -58,28 +58,30 @@ def activation_columns(job: Workload, layout: Layout) -> Mapping[str, Array]:
 def memory_parts(job: Held, constants: Constants) -> dict[str, Array]:
     """Bytes on the fullest device by part; the sum is the peak.
 
-    A first stage keeps the activations of min(m, p) micro-batches (Narayanan et al. 2021, §2.2), 1 + (p-1)/(p·v)
-    times as many when interleaved (Korthikanti et al. 2022, §4.2.3), of all m in GPipe; the last keeps one, and the
-    logits.
+    Which stage is the fullest differs: the first keeps most micro-batches, those in the middle most layers, the last
+    the output matrix and the logits.
     """
     p, alone, on = job.pipeline, job.pipeline == 1, job.stages
     head = job.columns["head"]
-    flying = np.minimum(job.micro_batches, p) * np.where(job.virtual > 1, 1.0 + (p - 1.0) / (p * job.virtual), 1.0)
-    flying = np.where(job.schedule == Schedule.GPIPE, job.micro_batches, flying)
-    whole = kept_of(job.columns, job.again)
-    first, last = whole * on.first_share, whole * on.last_share
     dense, experts = (bytes_per_parameter(n, job.zero_stage, job.state) for n in (on.sharding, on.expert_sharding))
-    at_end = ~alone & ((on.last - on.first) * sum(dense) + last + head > first * flying - last)
-    held = np.where(at_end, on.last, on.first)
+    each = dense[0] if job.frozen else sum(dense, np.zeros(()))
+    flying, second, final = _flying(job)
+    whole = kept_of(job.columns, job.again)
+    first, middle = (whole * share * n for share, n in ((on.first_share, flying), (on.middle_share, second)))
+    last, logits = whole * on.last_share * final, head * np.where(job.schedule == Schedule.GPIPE, final, 1.0)
+    at_first, at_middle = each * on.first + first, np.where(p > 2, each * on.middle + middle, 0.0)
+    at_end = ~alone & (each * on.last + last + logits > np.maximum(at_first, at_middle))
+    inside = ~at_end & (at_middle > at_first)
+    held = np.where(at_end, on.last, np.where(inside, on.middle, on.first))
     learn = on.adapters if job.frozen else held
     learnt_experts = 0.0 if job.frozen else on.experts
     sharded = job.zero_stage >= 3
     gathered = np.where(sharded, _PREFETCHED_LAYERS * job.state.weight_wire_bytes * on.layer, 0.0)
-    activations = np.where(at_end, last, first * flying) + job.columns["working"]
+    activations = np.where(at_end, last, np.where(inside, middle, first)) + job.columns["working"]
     # Of what goes to the host, the layer at work is here.
     here = np.minimum(activations, job.columns["layer"])
     activations = np.where(job.offload_activations > Offload.NONE, here, activations)
-    logits = np.where(at_end | alone, head, 0.0)
+    logits = np.where(at_end | alone, logits, 0.0)
     optimizer = dense[2] * learn + experts[2] * learnt_experts * (0.0 if on.sparse else 1.0)
     return {
         "weights": dense[0] * held + experts[0] * on.experts + gathered,
@@ -90,6 +92,20 @@ def memory_parts(job: Held, constants: Constants) -> dict[str, Array]:
         "fragmentation": constants.fragmentation * (activations + logits),
         "reserve": constants.reserve_bytes + np.zeros_like(activations),
     }
+
+
+def _flying(job: Held) -> tuple[Array, Array, Array]:
+    """Micro-batches whose activations the first, the second and the last stage keep at once.
+
+    min(m, p), one less on each stage after it (Narayanan et al. 2021, §2.2); interleaved, 1 + (p-1)/(p·v) times as many
+    on the first (Korthikanti et al. 2022, §4.2.3) and (p·(v-1)+1)/v on the last; in GPipe all m.
+    """
+    m, p, v = job.micro_batches, job.pipeline, job.virtual
+    more = np.where(v > 1, 1.0 + (p - 1.0) / (p * v), 1.0)
+    kept = np.minimum(m, p) * more, np.minimum(m, p - 1.0) * more, np.minimum(m, (p * (v - 1.0) + 1.0) / v)
+    gpipe = job.schedule == Schedule.GPIPE
+    first, second, last = (np.where(gpipe, m, n) for n in kept)
+    return first, second, last
 
 
 def kept_of(columns: Mapping[str, Array], again: Array) -> Array:

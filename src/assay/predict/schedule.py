@@ -57,7 +57,8 @@ class Job:
     expert_sharding: Array
     boundary_bytes: Array  # a micro-batch's activation between two stages, as sent
     kept_bytes: Array  # activations that leave the device and come back, of one micro-batch
-    state_away: Array  # 1: the optimizer's state lies with the host; 2: on its drives
+    kept_away: Array  # 1: those lie with the host; 2: on its drives
+    state_away: Array  # the same of the optimizer's state
     state: State
 
 
@@ -98,8 +99,9 @@ def weight_streaming(job: Job, on: Device, net: Reached, exchanges: Exchanges, c
     rate = np.where(streaming > 0, constants.outer_link * streaming, tier.bytes_per_s)
     m = job.micro_batches
     compute = {term: m * job.columns[term] for term in COMPUTE}
-    # Out of the store once forward and once backward, gradients back once: two bytes a parameter each way.
-    streamed = m * 3.0 * job.state.weight_bytes * job.parameters / rate
+    # Weights out of the store once forward and once backward; the gradients of those that learn back once.
+    weights, learn = job.weights + job.stored_experts, job.parameters + job.experts
+    streamed = m * job.state.weight_bytes * (2.0 * weights + learn) / rate
     terms = compute | {"head": m * job.columns["head"]}
     terms["streaming"] = np.maximum(0.0, streamed - sum(compute.values(), np.zeros(())))
     terms["data"] = np.where(job.data > 1, tier.latency_s * np.log2(np.maximum(job.data, 2.0)) * job.layers, 0.0)
@@ -113,18 +115,18 @@ def tile_pipeline(job: Job, on: Device, net: Reached, exchanges: Exchanges, cons
     The optimizer's state streams from memory beside the chip where it is large (Graphcore, "Pipelining and gradient
     accumulation").
     """
-    m, p = job.micro_batches, job.pipeline
+    m, p, learn = job.micro_batches, job.pipeline, job.parameters + job.experts
     beat = {term: job.columns[term] / p for term in COMPUTE}
     hop = np.where(p > 1, 2.0 * p2p_seconds(job.boundary_bytes, p, net), 0.0)
     terms = {term: m * seconds for term, seconds in beat.items()}
     terms["head"] = m * job.columns["head"]
     terms["pipeline"] = m * hop
     terms["bubble"] = (p - 1.0) * (sum(beat.values(), np.zeros(())) + hop)
-    terms["data"] = np.where(job.data > 1, 2.0 * exchanges.shards.seconds(2.0 * job.parameters), 0.0)
+    terms["data"] = np.where(job.data > 1, 2.0 * exchanges.shards.seconds(2.0 * learn), 0.0)
     streaming = np.asarray(on.streaming_bytes_per_s, dtype=np.float64)
-    small = job.state.optimizer_bytes * job.parameters < _BESIDE * np.asarray(on.memory_bytes)
+    small = job.state.optimizer_bytes * learn < _BESIDE * np.asarray(on.memory_bytes)
     off_chip = np.where((streaming > 0) & ~small, streaming, on.bandwidth_bytes_per_s)
-    terms["optimizer"] = job.state.traffic_bytes * job.parameters / (off_chip * constants.memory)
+    terms["optimizer"] = job.state.traffic_bytes * learn / (off_chip * constants.memory)
     terms["host"] = constants.step_overhead_s + np.zeros_like(m)
     return terms
 
@@ -210,15 +212,16 @@ def _offloading(job: Job, on: Device, terms: Terms, constants: Constants) -> Arr
     The host updates at the speed of its link or, from drives, at what a node's NVMe gives each device; and no faster
     than the device would have.
     """
-    link = np.where(np.asarray(on.host_bytes_per_s) > 0, on.host_bytes_per_s, _HOST_LINK)
+    link = np.where(np.asarray(on.host_bytes_per_s) > 0, on.host_bytes_per_s, HOST_LINK_BYTES_PER_S)
     computing = sum((terms[term] for term in COMPUTE), np.zeros(()))
-    moved = 2.0 * job.micro_batches * job.kept_bytes / link
+    drives = _NVME_BYTES_PER_S / np.maximum(on.per_node, 1.0)
+    moved = 2.0 * job.micro_batches * job.kept_bytes / np.where(job.kept_away > 1, np.minimum(drives, link), link)
     shown = np.maximum(0.0, moved - computing)
-    slow = np.where(job.state_away > 1, _NVME_BYTES_PER_S / np.maximum(on.per_node, 1.0), link)
+    slow = np.where(job.state_away > 1, np.minimum(drives, link), link)
     own = job.state.traffic_bytes / (on.bandwidth_bytes_per_s * constants.memory)
     away = np.maximum(0.0, job.state.away_bytes / slow - own) * _owned(job)
     return shown + np.where(job.state_away > 0, away, 0.0)
 
 
-_HOST_LINK = 25e9  # PCIe 4 × 16 as copies reach it, where a device's own is not known
+HOST_LINK_BYTES_PER_S = 25e9  # PCIe 4 × 16 as copies reach it, where a device's own is not known
 _NVME_BYTES_PER_S = 12e9  # of a node's drives together (two PCIe 4 drives; storage of the catalog says the rest)

@@ -17,6 +17,7 @@ class Stages:
     middle_share: Array
     last_share: Array
     first: Array  # parameters per device, without experts
+    middle: Array
     last: Array
     experts: Array  # parameters of experts per device of the fullest stage
     layer: Array  # parameters per device of one whole layer
@@ -41,6 +42,9 @@ def stages(
     uneven = ~even & ((layers + 2) % chunks != 0)
     middle = np.where(uneven, np.ceil(layers / chunks) * virtual / layers, middle)
     ended = np.where(uneven, np.floor(layers / chunks) * virtual / layers, ended)
+    # Two stages are two ends.
+    half = np.where(uneven, np.ceil(layers / chunks) * virtual / layers, 0.5)
+    middle, ended = (np.where(pipeline == 2, half, share) for share in (middle, ended))
     alone = pipeline == 1
     ended = np.where(alone, 1.0, ended)
     middle = np.where(alone, 1.0, middle)
@@ -53,7 +57,7 @@ def stages(
     sharding = np.where(shard > 0, np.minimum(shard, replicas), replicas)
     return Stages(
         first_share=ended, middle_share=middle, last_share=ended, first=first,
-        last=np.where(alone, first, (ended * body + size.head) / tensor),
+        middle=middle * body / tensor, last=np.where(alone, first, (ended * body + size.head) / tensor),
         experts=size.experts * layers * middle / spread, layer=size.layer / tensor + size.experts / spread,
         adapters=size.adapters * float(rank or 0) * layers * middle / tensor, replicas=replicas,
         expert_replicas=expert_replicas, sharding=sharding,

@@ -15,13 +15,12 @@ from assay.hardware import System
 from assay.plan import Plan
 from assay.predict.families import family
 from assay.predict.feed import SHEET_REACHED, network_bytes_per_s
+from assay.predict.schedule import HOST_LINK_BYTES_PER_S
 from assay.predict.state import state_of
 from assay.result import Value
 from assay.units import show
 from assay.uptime import goodput, mtbf_s, young_period_s
 from assay.workload import Workload
-
-_HOST_LINK_BYTES_PER_S = 25e9  # PCIe 4 × 16 as copies reach it, where a device's own is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +103,7 @@ def _save_s(size: float, write: Assumption | None, system: System, plan: Plan, k
     if not kept.behind:
         return write
     holders = system.accelerators if int(plan.zero_stage) >= 1 else int(plan.tensor * plan.pipeline)
-    link = system.accelerator.host_bandwidth_bytes_per_s or _HOST_LINK_BYTES_PER_S
+    link = system.accelerator.host_bandwidth_bytes_per_s or HOST_LINK_BYTES_PER_S
     copied = size / holders / link
     return Assumption(value=copied, low=copied, high=copied / SHEET_REACHED)
 

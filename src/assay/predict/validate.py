@@ -107,15 +107,15 @@ def _options(
         zero_stage=_zero(row, chip, data), uneven=True,
         again=_AGAIN if not row.recompute else (1.0,), room=_ROOM, recompute=words.recompute_of(row.recompute),
         flash_attention=(words.flash_attention(row),), sequence_parallel=words.sequence_parallel_of(row, tensor),
-        kept=Plan(shard=_shard(row, data), recompute_layers=_layers_again(row, job)),
+        kept=Plan(shard=_shard(row, data), recompute_layers=_layers_again(row, job, pipeline or 1)),
     )  # fmt: skip
 
 
-def _layers_again(row: PublishedRow, job: Workload) -> int:
-    """Layers that are recomputed where not all are; 0 = all."""
+def _layers_again(row: PublishedRow, job: Workload, stages: int) -> int:
+    """Layers of a stage that are recomputed where not all are; 0 = all."""
     share = words.layers_again(row.recompute)
     depth = family(job.model).limits(job.model.shape, job).layers
-    return max(1, round(share * depth)) if share < 1.0 else 0
+    return max(1, round(share * depth / stages)) if share < 1.0 else 0
 
 
 def _virtual(row: PublishedRow) -> tuple[int, ...] | None:

@@ -149,6 +149,8 @@ def value_dim(a: Attention) -> int:
 def _looked_at(a: Attention, on: Seen) -> float:
     """Mean keys per query under a causal window."""
     most = span(a, on.keys)
+    if on.causal and a.kind == "chunked":  # half of its own chunk, wherever it stands in it
+        return 0.5 * most
     return most * (1.0 - 0.5 * most / on.keys) if on.causal else most
 
 
@@ -249,13 +251,18 @@ def _context_ops(a: Attention, on: Seen) -> list[Op]:
     if a.kind == "linear" or not np.any(c > 1):
         return []
     own = size * on.tokens * np.maximum(a.kv_heads / on.layout.tensor, 1.0) * (a.head_dim + value_dim(a))
-    heads = size * on.tokens * a.heads / on.layout.tensor * 2.0 * (a.head_dim + value_dim(a))
-    ring = where((kind == ContextKind.RING) & (c > 1), own * (c - 1.0))
+    # Queries and outputs, keys and values; of those, at least one head for each device.
+    kv = np.minimum(np.maximum(a.kv_heads / on.layout.tensor, c), a.heads / on.layout.tensor)
+    heads = size * on.tokens * (a.heads / on.layout.tensor + kv) * (a.head_dim + value_dim(a))
+    ring, hops = where((kind == ContextKind.RING) & (c > 1), own), np.maximum(c - 1.0, 1.0)
     gathered = where((kind == ContextKind.GATHER) & (c > 1), own * c / 2.0)  # half of an all-reduce of the whole
     moved = where((kind == ContextKind.ULYSSES) & (c > 1), heads)
     return [
-        Op(name="context", kind="p2p", phase="forward", message_bytes=ring, over="context", hidden=True),
-        Op(name="context", kind="p2p", phase="backward", message_bytes=2.0 * ring, over="context", hidden=True),
+        Op(name="context", kind="p2p", phase="forward", message_bytes=ring, repeats=hops, over="context", hidden=True),
+        Op(
+            name="context", kind="p2p", phase="backward", message_bytes=2.0 * ring, repeats=hops, over="context",
+            hidden=True,
+        ),
         Op(name="context", kind="allreduce", phase="forward", message_bytes=gathered, over="context"),
         Op(name="context", kind="allreduce", phase="backward", message_bytes=2.0 * gathered, over="context"),
         *both_ways(Op(name="context", kind="alltoall", phase="forward", message_bytes=moved, over="context")),

@@ -95,7 +95,8 @@ def _experts(ffn: FeedForward, on: Seen, job: Workload) -> list[Op]:
     t, e = np.asarray(on.layout.tensor), np.asarray(on.layout.expert)
     cut = np.maximum(t / e, 1.0)
     groups = np.maximum(ffn.experts / e, 1.0)
-    rows = on.tokens * ffn.experts_per_token * cut / t * load(ffn, job)
+    spread = np.where(e > 1, load(ffn, job), 1.0)  # where every device has all experts none is fuller
+    rows = on.tokens * ffn.experts_per_token * cut / t * spread
     each, width, wide = rows / groups, ffn.hidden / cut, 2.0 if ffn.gated else 1.0
     frozen = on.rank is not None
     return [

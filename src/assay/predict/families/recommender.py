@@ -81,7 +81,7 @@ def model_flop(shape: DlrmShape, job: Workload) -> float:
 
 def handed_on(shape: DlrmShape, job: Workload) -> float:
     """Nothing is handed on: there is one stage."""
-    return float(crossed_width(shape))
+    return 0.0
 
 
 def look_ups(shape: DlrmShape) -> float:

@@ -30,13 +30,14 @@ def layers(shape: TracedShape, job: Workload, layout: Layout) -> list[Layer]:
 
 
 def ends(shape: TracedShape, job: Workload, layout: Layout) -> Layer:
-    """What a trace holds is whole: there is nothing beside it."""
-    return Layer(count=1.0, ops=[])
+    """What a trace holds is whole; beside it lie weights that do not learn."""
+    frozen = bytes_of(job.precision) * (shape.parameters - shape.trained_parameters) + 0.0 * layout.micro_batch
+    return Layer(count=1.0, ops=[], kept=Kept(everything=frozen, without_cheap=frozen, inputs=frozen))
 
 
 def sizes(shape: TracedShape) -> Sizes:
-    """All parameters on the one stage."""
-    return Sizes(layer=float(shape.parameters))
+    """All parameters that learn, on the one stage."""
+    return Sizes(layer=float(shape.trained_parameters))
 
 
 def model_flop(shape: TracedShape, job: Workload) -> float:
