@@ -132,8 +132,8 @@ def layer_seconds(of: Book, on: Device, net: Reached, constants: Constants) -> d
     """Seconds of a whole model and of its ends for one micro-batch of every row, by pass and term.
 
     Columns: forward_, backward_, again_ (what selective recomputation repeats), head_forward_, head_backward_, each
-    with matmul, attention, elementwise,
-    launch, tensor, context, expert.
+    with matmul, attention, elementwise, launch, tensor, context, expert; and forward_taken, backward_taken, the
+    computing that exchanges inside a layer hide behind.
     """
     runs = len(of.count)
     computed, again = _computing(of, on, constants)
@@ -144,13 +144,16 @@ def layer_seconds(of: Book, on: Device, net: Reached, constants: Constants) -> d
     # Gathering while multiplying needs sequence parallelism, and software of the age of fused attention (Transformer
     # Engine's user buffers; XLA's collective matmul, Wang et al. 2023, ASPLOS); it hides no more than there is
     # computing to hide behind.
-    hidden = _column(mine.overlap_tensor * of.gathers[of.row], 1)
-    cells[3] -= hidden * np.minimum(cells[3], computing)
-    cells[5] -= _column(mine.overlap_expert, 1) * np.minimum(cells[5], computing)
+    gathered = _column(mine.overlap_tensor * of.gathers[of.row], 1) * np.minimum(cells[3], computing)
+    routed = _column(mine.overlap_expert, 1) * np.minimum(cells[5], computing - gathered)
+    cells[3] -= gathered
+    cells[5] -= routed
     # The host launches ahead of the device, exchanges too; where it cannot keep up, the device waits for it.
     launched = of.launches * _column(mine.launch_s, 1)
     wait = np.maximum(0.0, launched - cells.sum(axis=0)) + of.waits * _column(mine.routing_s, 1)
     table: dict[str, Array] = {}
+    for phase, name in enumerate(("forward", "backward")):
+        table[f"{name}_taken"] = _by_row(of, (gathered + routed)[:, phase], end=False)
     for i, term in enumerate((*COMPUTE, *MESSAGES, "launch")):
         seconds = wait if term == "launch" else cells[i]
         for phase, name in enumerate(("forward", "backward")):

@@ -89,7 +89,7 @@ def micro_batch(columns: Columns) -> dict[str, Array]:
 
     Full recomputation adds the whole forward pass again, selective what is cheap (Korthikanti et al. 2022, §5), per-op
     every second product too.
-    `compute_forward` and `compute_backward` are what communication can hide behind, waiting for the host included;
+    `compute_forward` and `compute_backward` are what other communication can hide behind, waiting for the host included;
     `weight_gradients` what of it a zero-bubble schedule puts off; `head` is the ends of the model.
     """
     table = {}
@@ -99,9 +99,10 @@ def micro_batch(columns: Columns) -> dict[str, Array]:
         half = 0.5 * forward if term == "matmul" else 0.0
         table[term] = np.stack([once, once + cheap, once + forward, once + cheap + half])
     behind = (*COMPUTE, "launch")
-    forward = sum((columns[f"forward_{term}"] for term in behind), np.zeros(()))
+    whole = sum((columns[f"forward_{term}"] for term in behind), np.zeros(()))
+    forward = whole - columns["forward_taken"]
     table["compute_forward"] = np.stack([forward] * 4)
-    table["compute_backward"] = sum((table[term] for term in behind), np.zeros(())) - forward
+    table["compute_backward"] = sum((table[term] for term in behind), np.zeros(())) - whole - columns["backward_taken"]
     table["weight_gradients"] = np.stack([_WEIGHT_SHARE * columns["backward_matmul"]] * 4)
     head = sum((columns[f"head_{phase}_{term}"] for phase in ("forward", "backward") for term in TERMS), np.zeros(()))
     table["head"] = np.stack([head] * 4)
