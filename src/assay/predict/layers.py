@@ -89,7 +89,7 @@ def micro_batch(columns: Columns) -> dict[str, Array]:
 
     Full recomputation adds the whole forward pass again, selective what is cheap (Korthikanti et al. 2022, §5), per-op
     every second product too.
-    `compute_forward` and `compute_backward` are what other communication can hide behind, waiting for the host included;
+    `compute_forward` and `compute_backward` are what other exchanges can hide behind, waiting for the host included;
     `weight_gradients` what of it a zero-bubble schedule puts off; `head` is the ends of the model.
     """
     table = {}
