@@ -42,7 +42,7 @@ ODD = [0, -1, 10**400, 10**5000, 1.5, float("nan"), float("inf"), 1e308, "8", ""
 
 # Fields of a plan whose 0 says something: a switch that is off, the first of some levels, all there are.
 SWITCHES = ("sequence_parallel", "flash_attention", "fused")
-LEVELS = {"zero_stage": 3, "recompute": 2, "schedule": 2, "context_kind": 2, "offload_optimizer": 2,
+LEVELS = {"zero_stage": 3, "recompute": 3, "schedule": 2, "context_kind": 2, "offload_optimizer": 2,
           "offload_activations": 2}  # fmt: skip
 ALL = ("recompute_layers", "shard")
 

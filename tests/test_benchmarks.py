@@ -83,7 +83,8 @@ def test_exactly_as_many_settings_are_priced_as_were_asked_for(
 
 def test_the_figures_of_a_run_hang_together(asked: speed.Question, measured: dict[str, object]) -> None:
     whole = sum(len(block.data) for block in speed.grid(asked))
-    assert measured["widest"][0] == whole == measured["distinct"]
+    assert measured["widest"][0] == whole
+    assert measured["distinct"] == min(whole, measured["settings"])
     assert measured["usual"][0] < whole
     assert measured["plans"] >= 2000
     assert measured["plans"] % whole == 0

@@ -122,6 +122,7 @@ PURE = {
     "Constants.outer_link": "share of bandwidth",
     "Constants.overlap_data": "share of time",
     "Constants.overlap_tensor": "share of time",
+    "Constants.speed": "a ratio of speeds",
     "Constants.straggler": "share of time per doubling",
     "Constants.fragmentation": "share of memory",
     "Calibration.constants": "each in the unit of the constant it replaces",

@@ -39,6 +39,9 @@ class Constants:
     contention: float = 0.10  # of hidden communication, what it costs the computing it hides behind
     step_overhead_s: float = 5e-3  # per optimizer step: logging, data fetch, synchronisation
     straggler: float = 0.01  # growth of step time per doubling of nodes
+    speed: float = (
+        1.0  # of what all of this says, what is reached: one factor on the whole step, where no more is known
+    )
     reserve_bytes: float = 1.5e9  # context, communication buffers
     fragmentation: float = 0.05  # share of activation memory lost between blocks
 
@@ -60,4 +63,5 @@ class Calibration:
     moved: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     rows: int = 0  # measured results it was fitted on
     sources: tuple[str, ...] = ()
+    devices: int | None = None  # most that took part in what it rests on; of more it says nothing about the interval
     at_bound: tuple[str, ...] = ()  # constants that ended at their limit: a model term is missing

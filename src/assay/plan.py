@@ -23,6 +23,7 @@ class Recompute(IntEnum):
     NONE = 0
     SELECTIVE = 1  # what is cheap: the attention core, or where no scores are stored norms and activations
     FULL = 2  # each layer from its input
+    PER_OP = 3  # what is cheap and every second product (torchtitan's "per-op selective")
 
 
 class Schedule(IntEnum):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from assay.calibration import Constants
 from assay.hardware import System
 from assay.plan import Plan, Recompute
-from assay.predict import estimate, search
+from assay.predict import estimate, search, trial
 from assay.predict.families import transformer
 
 from .conftest import cluster, gpt, gpu, training
@@ -84,6 +84,20 @@ def test_a_better_constant_never_makes_a_step_longer(setting, name):
     job, system, plan = setting
     better = replace(Constants(), **{name: min(1.0, 1.2 * getattr(Constants(), name))})
     assert step(job, system, plan, better) <= step(job, system, plan, Constants()) * (1 + 1e-12)
+
+
+@given(settings_of_a_job(), st.floats(0.2, 1.0))
+@settings(max_examples=20, deadline=None)
+def test_a_share_of_the_predicted_speed_lengthens_the_step_and_each_term_by_exactly_that(setting, speed):
+    job, system, plan = setting
+    whole, part = (estimate.price(job, system, plan, replace(Constants(), speed=s)) for s in (1.0, speed))
+    assert float(part.step_s[0]) == pytest.approx(float(whole.step_s[0]) / speed, rel=1e-12)
+    for name, seconds in whole.terms.items():
+        assert float(np.ravel(part.terms[name])[0]) == pytest.approx(float(np.ravel(seconds)[0]) / speed, rel=1e-12)
+    row = trial.side_by_side([trial.row(job, system, plan)])
+    assert trial.step_seconds(row, replace(Constants(), speed=speed))[0] == pytest.approx(
+        float(part.step_s[0]), rel=1e-9
+    )
 
 
 @given(settings_of_a_job())

@@ -26,6 +26,7 @@ LATENT = Attention(
 LINEAR = Attention(kind="linear", heads=8, kv_heads=8, head_dim=128)
 MLP = FeedForward(hidden=4096)
 ALONE = Plan()
+CORE = ("attention", "scores", "context")  # operations of attention's core, fused or not
 
 
 def model(attention: Attention = FULL, ffn: FeedForward = MLP, *, causal: bool = True) -> Model:
@@ -45,7 +46,7 @@ def flop(of: Layer, *, phase: str = "forward", core: bool | None = None) -> floa
     return sum(
         op.repeats * float(np.ravel(op.flop)[0])
         for op in of.ops
-        if op.phase == phase and (core is None or op.core == core)
+        if op.phase == phase and (core is None or (op.name in CORE) == core)
     )
 
 

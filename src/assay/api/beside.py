@@ -9,15 +9,16 @@ from pathlib import Path
 from assay import catalog, store
 from assay.api.calibrating import calibrate
 from assay.api.comparing import Beside, compare
-from assay.api.predicting import calibrated
+from assay.api.predicting import calibrated, workload
 from assay.calibration import Calibration
+from assay.catalog import Folders
 from assay.codec import decode
 from assay.errors import AssayError, InputError
 from assay.hardware import System
 from assay.machine import Machine
 from assay.measure.inventory import detect
 from assay.model import Model, TransformerShape
-from assay.plan import Plan, Recompute
+from assay.plan import Plan, Recompute, parse_plan
 from assay.predict.answer import answer
 from assay.predict.calibrated import Calibrated
 from assay.predict.host import Host
@@ -34,12 +35,14 @@ _SAID = ("step_s", "tokens_per_s", "samples_per_s")
 
 
 # What is alike in runs of one machine and interpreter; clouds call many a processor the same.
-_SAME = ("cpu", "usable_threads", "memory_bytes", "interpreter")
+SAME = ("cpu", "usable_threads", "memory_bytes", "interpreter")
 
 
-def job_of(run: Run) -> tuple[Workload, Plan]:
-    """The job and the plan that a `train-step` run measured, in the formulas' terms."""
+def job_of(run: Run, folders: Folders = ()) -> tuple[Workload, Plan]:
+    """The job and the plan that a run measured, in the formulas' terms: a `train-step`'s, or those a command told."""
     told, shape = run.settings, run.environment.get("shape")
+    if "command" in told:
+        return _told_job(run, folders)
     if run.environment.get("family") != "transformer" or not isinstance(shape, Mapping) or "seq_len" not in told:
         hint = "assay measure train-step --set model=gpt-125m"
         raise InputError("only a measured decoder can be put beside a prediction", where=run.id, hint=hint)
@@ -57,6 +60,48 @@ def job_of(run: Run) -> tuple[Workload, Plan]:
         recompute=recompute, flash_attention=told["attention"] == "sdpa",
     )  # fmt: skip
     return job, plan
+
+
+def _told_job(run: Run, folders: Folders) -> tuple[Workload, Plan]:
+    """A command's job: settings that it told, and the samples and tokens of a step where its log has them."""
+    told, said = run.settings, {f.metric.name: f.value for f in figures(run)}
+    samples = told.get("global_batch") or said.get("samples")
+    length = told.get("seq_len") or (said["tokens"] / said["samples"] if {"tokens", "samples"} <= said.keys() else None)
+    known = {"model": told.get("model"), "plan": told.get("plan"), "global_batch": samples, "seq_len": length}
+    if missing := [name for name, value in known.items() if not value]:
+        line = f'{{"event": "setting", "name": "{missing[0]}", "value": "{_EXAMPLES[missing[0]]}"}}'
+        hint = f"let the command print {line} (or call assay.emit with it)"
+        raise InputError(f"the command does not tell its {', '.join(missing)}", where=run.id, hint=hint)
+    job = workload(
+        told["model"], seq_len=_whole(run, "seq_len", length), global_batch=_whole(run, "global_batch", samples),
+        precision=told.get("precision", "bf16"), folders=folders,
+    )  # fmt: skip
+    return job, parse_plan(told["plan"])
+
+
+_EXAMPLES = {"model": "llama-3.1-8b", "plan": "dp=8,mbs=2,zero=3", "global_batch": "512", "seq_len": "4096"}
+
+
+def _whole(run: Run, name: str, value: object) -> int:
+    try:
+        return round(float(str(value)))
+    except (ValueError, OverflowError):
+        hint = "let the command tell a number"
+        raise InputError(f'{name}: "{value}" is no number', where=run.id, hint=hint) from None
+
+
+def system_of(run: Run, plan: Plan, folders: Folders = ()) -> System:
+    """The accelerators that took part in a run, as the catalog knows them: nodes like the one that was looked at."""
+    wanted = int(plan.data) * int(plan.tensor) * int(plan.pipeline) * int(plan.context)
+    names = {device.name for device in run.accelerators}
+    if len(names) != 1:
+        raise InputError("its accelerators are not of one kind", where=run.id, hint="measure on one kind at a time")
+    per_node = min(wanted, len(run.accelerators))
+    if wanted % per_node:
+        what = f"{wanted} devices are no whole number of nodes of {per_node}"
+        raise InputError(what, where=run.id, hint="let the command tell the plan of all its devices")
+    chip = catalog.resolve(names.pop(), folders).name
+    return catalog.system_for(chip, per_node, folders).with_nodes(wanted // per_node)
 
 
 def machine_of(run: Run, probes: Sequence[Path | str] = ()) -> tuple[System, Calibrated]:
@@ -79,11 +124,12 @@ def this_system(host: Host, machine: Machine) -> tuple[System, Calibrated]:
         name=host.accelerator.name, vendor="", accelerator=host.accelerator, count_per_node=1, links=(),
         host=machine.cpu.model, host_memory_bytes=machine.memory_bytes,
     )  # fmt: skip
-    known = calibrated(system, [_as_prior(host.calibration)])
-    return system, replace(known, residual_ln=_UNPROVEN_LN, evidence="C")
+    known = calibrated(system, [as_prior(host.calibration)])
+    return system, known if known.evidence == "A" else replace(known, residual_ln=_UNPROVEN_LN, evidence="C")
 
 
-def _as_prior(found: Calibration) -> Calibration:
+def as_prior(found: Calibration) -> Calibration:
+    """What matrix products earned, for jobs of which none was measured."""
     return replace(found, evidence="C", residual_ln=_UNPROVEN_LN)
 
 
@@ -124,7 +170,7 @@ def probes_of(like: Mapping[str, object], root: Path | str = "runs") -> tuple[Pa
             other = store.load(path)
         except AssayError:
             continue
-        if all(other.environment.get(key) == like.get(key) for key in _SAME):
+        if all(other.environment.get(key) == like.get(key) for key in SAME):
             found[name] = path
     return tuple(found.values())
 

@@ -24,7 +24,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
         ("overlap_data", "overlap_tensor", "overlap_expert", "contention", "straggler", "fragmentation"), _PART
     ),
     **dict.fromkeys(("launch_s", "routing_s", "inner_latency_s", "outer_latency_s", "step_overhead_s"), _SECONDS),
-    "matmul_half_k": (0.0, 1e5), "tile": (1.0, 1e4), "reserve_bytes": (0.0, 1e12),
+    "matmul_half_k": (0.0, 1e5), "speed": (0.01, 100.0), "tile": (1.0, 1e4), "reserve_bytes": (0.0, 1e12),
 }  # fmt: skip
 _WIDEST_LN = 5.0  # a figure within a factor of 150 is not known at all
 
@@ -34,7 +34,12 @@ _BUILT_IN = Path(__file__).parent.parent / "data" / "calibrations"
 def calibrations(folders: Folders = ()) -> tuple[Calibration, ...]:
     """Every calibration, ours first; a later one of the same reach wins."""
     rooms = [folder / "calibrations" for folder in user_folders(folders)]
-    return (*_shipped(), *(calibration(path) for room in rooms for path in sorted(room.glob("*.toml"))))
+    return (*_shipped(), *(calibration(path) for room in rooms for path in _in_turn(room)))
+
+
+def _in_turn(room: Path) -> list[Path]:
+    """Files of a folder by name, so that "this-machine-site" comes after "this-machine"."""
+    return sorted(room.glob("*.toml"), key=lambda path: path.stem)
 
 
 @cache
@@ -81,7 +86,9 @@ def write(found: Calibration, path: Path) -> None:
     """Write a calibration as TOML that people can read and change."""
     lines = ["schema = 1", 'kind = "calibration"', f'name = "{found.name}"', f'applies_to = "{found.applies_to}"']
     lines += [f'evidence = "{found.evidence}"', f"residual_ln = {found.residual_ln:.4g}", f"rows = {found.rows}"]
-    lines += [f"sources = {_strings(found.sources)}", f"at_bound = {_strings(found.at_bound)}", "", "[constants]"]
+    lines += [f"sources = {_strings(found.sources)}", f"at_bound = {_strings(found.at_bound)}"]
+    lines += [f"devices = {found.devices}"] if found.devices else []
+    lines += ["", "[constants]"]
     lines += [f"{name} = {value:.4g}" for name, value in found.constants.items()]
     if found.regimes:
         lines += ["", "[regimes]", *(f"{name} = {half:.4g}" for name, half in found.regimes.items())]

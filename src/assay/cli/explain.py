@@ -72,6 +72,7 @@ CONSTANTS: Mapping[str, str] = {
     "overlap_tensor": "share of tensor-parallel communication hidden",
     "overlap_expert": "share of expert-parallel communication hidden",
     "contention": "of hidden communication, what it costs the computing it hides behind",
+    "speed": "of what all of this says, what this site's own runs reach",
     "step_overhead_s": "a step: logging, data, synchronisation",
     "straggler": "growth of step time with each doubling of nodes",
     "reserve_bytes": "context and communication buffers",

@@ -50,6 +50,7 @@ def answer(
     notes: tuple[str, ...] = (), widen: float = 1.0,
 ) -> Result:  # fmt: skip
     """The result of one plan: every figure with its 90 % interval, and the terms that add up to it."""
+    calibrated = calibrated.on(system.accelerators)
     priced = estimate.price(job, system, plan, calibrated.constants_for(job))
     instead = _instead(job, system)
     notes, widen = (*notes, *instead), widen * (_OTHER_PRECISION if instead else 1.0)

@@ -32,6 +32,15 @@ class Calibrated:
     regimes: Mapping[str, float] = field(default_factory=dict)
     moved: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    devices: int | None = None  # most that took part in what its interval rests on
+    wider: Calibrated | None = None  # what is known of more devices
+
+    def on(self, devices: int) -> Calibrated:
+        """The same for so many devices: beyond those that took part, the interval of what was known before."""
+        if self.wider is None or self.devices is None or devices <= self.devices:
+            return self
+        before = self.wider.on(devices)
+        return replace(self, evidence=before.evidence, residual_ln=before.residual_ln, regimes=before.regimes)
 
     def constants_for(self, job: Workload) -> Constants:
         """The constants of a job's kind: convolutions, look-ups and experts run in other software than dense layers."""
@@ -58,7 +67,11 @@ def calibrate_for(chip: Accelerator, calibrations: Iterable[Calibration]) -> Cal
     constants, evidence, residual, sources = Constants(), "D", _DATASHEET_LN, tuple[str, ...]()
     regimes: dict[str, float] = {}
     kinds: dict[str, Mapping[str, float]] = {}
+    wider: Calibrated | None = None
+    devices: int | None = None
     for found in _in_order(chip, calibrations):
+        if found.devices is not None:
+            wider, devices = Calibrated(evidence=evidence, residual_ln=residual, regimes=dict(regimes)), found.devices  # type: ignore[arg-type]
         constants = replace(constants, **found.constants)
         evidence, residual = found.evidence, found.residual_ln
         regimes |= found.regimes
@@ -68,6 +81,7 @@ def calibrate_for(chip: Accelerator, calibrations: Iterable[Calibration]) -> Cal
         sources = (*sources, found.name)
     return Calibrated(
         constants=constants, evidence=evidence, residual_ln=residual, regimes=regimes, moved=kinds, sources=sources,  # type: ignore[arg-type]
+        devices=devices, wider=wider,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from assay.predict.families import family
 from assay.predict.network import Fabric, Gather, Reached, fabric, gather, reached
 from assay.predict.ops import Array, bytes_of
 from assay.predict.power import node_power_w
-from assay.predict.schedule import SCHEDULES, Exchanges, Job
+from assay.predict.schedule import Exchanges, Job, step_terms
 from assay.predict.stages import Stages, stages
 from assay.predict.state import state_of
 from assay.workload import Workload
@@ -158,7 +158,7 @@ def _terms(job: Job, system: System, table: Table, constants: Constants) -> dict
     exchanges = Exchanges(
         shards=_rows(table.shards, place), copies=_rows(table.copies, place), experts=_rows(table.experts, place)
     )
-    return SCHEDULES[system.accelerator.execution](job, table.laid.device, table.net, exchanges, constants)
+    return step_terms(system.accelerator.execution, job, table.laid.device, table.net, exchanges, constants)
 
 
 def schedule_job(
@@ -254,16 +254,19 @@ def layer_step_s(job: Workload, system: System, plan: Plan, constants: Constants
         sum(float(table[f"{prefix}_{term}"][0]) for term in layers.TERMS) / count
         for prefix in ("forward", "backward", "again")
     )
-    again = {Recompute.FULL: forward, Recompute.SELECTIVE: cheap}.get(Recompute(int(plan.recompute)), 0.0)
-    return forward, backward + again
+    half = cheap + 0.5 * float(table["forward_matmul"][0]) / count
+    again = (0.0, cheap, forward, half)[int(plan.recompute)]
+    return forward / constants.speed, (backward + again) / constants.speed
 
 
 def executed(plan: Plan) -> float:
-    """FLOP executed for each model FLOP of one plan: 4/3 where every layer's forward pass runs twice.
+    """FLOP executed for each model FLOP of one plan: 4/3 where every layer's forward pass runs twice, 7/6 where
+    half does.
 
     What selective recomputation adds is a few per cent (Korthikanti et al. 2022, §5) and is not counted.
     """
-    return 4.0 / 3.0 if int(np.asarray(plan.recompute).ravel()[0]) == Recompute.FULL else 1.0
+    extra = {Recompute.FULL: 1.0 / 3.0, Recompute.PER_OP: 1.0 / 6.0}
+    return 1.0 + extra.get(Recompute(int(np.asarray(plan.recompute).ravel()[0])), 0.0)
 
 
 def kept_per_layer_bytes(job: Workload, plan: Plan) -> float:

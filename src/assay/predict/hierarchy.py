@@ -20,14 +20,14 @@ CLASS: Mapping[str, float] = {
 }  # fmt: skip
 MAKER: Mapping[str, float] = {
     "matmul": 0.3, "memory": 0.25, "launch_s": 0.4, "attention": 0.3, "routing_s": 0.3, "overlap_data": 0.3,
-    "overlap_tensor": 0.3, "step_overhead_s": 0.3, "straggler": 0.3,
+    "overlap_tensor": 0.3, "straggler": 0.3,
 }  # fmt: skip
 DEVICE: Mapping[str, float] = {"matmul": 0.35, "attention": 0.4, "memory": 0.15, "matmul_8bit": 0.25, "launch_s": 0.2}
 # How a kind of job (experts, convolutions, adapters, look-ups) differs from dense layers on the same class of device:
 # other kernels, other frameworks, and often no host in the way.
 KIND: Mapping[str, float] = {
-    "matmul": 0.15, "memory": 0.3, "attention": 0.3, "launch_s": 0.8, "step_overhead_s": 0.3, "overlap_data": 0.4,
-    "inner_link": 0.3, "outer_link": 0.3, "straggler": 0.4,
+    "matmul": 0.15, "memory": 0.3, "attention": 0.3, "launch_s": 0.8, "step_overhead_s": 0.4, "overlap_data": 0.4,
+    "inner_link": 0.8, "outer_link": 0.3, "straggler": 0.4,
 }  # fmt: skip
 REFERENCE = "dense"
 # What a source's software is like on a device. It explains its rows, and says nothing of the next source.

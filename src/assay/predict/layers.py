@@ -85,23 +85,26 @@ def book_of(job: Workload, layout: Layout) -> Book:
 
 
 def micro_batch(columns: Columns) -> dict[str, Array]:
-    """Both passes of the whole model by term, for each recomputation level: arrays of shape (3, rows).
+    """Both passes of the whole model by term, for each recomputation level: arrays of shape (4, rows).
 
-    Full recomputation adds the whole forward pass again, selective what is cheap (Korthikanti et al. 2022, §5).
+    Full recomputation adds the whole forward pass again, selective what is cheap (Korthikanti et al. 2022, §5), per-op
+    every second product too.
     `compute_forward` and `compute_backward` are what communication can hide behind, waiting for the host included;
     `weight_gradients` what of it a zero-bubble schedule puts off; `head` is the ends of the model.
     """
     table = {}
     for term in TERMS:
         once = columns[f"forward_{term}"] + columns[f"backward_{term}"]
-        table[term] = np.stack([once, once + columns[f"again_{term}"], once + columns[f"forward_{term}"]])
+        cheap, forward = columns[f"again_{term}"], columns[f"forward_{term}"]
+        half = 0.5 * forward if term == "matmul" else 0.0
+        table[term] = np.stack([once, once + cheap, once + forward, once + cheap + half])
     behind = (*COMPUTE, "launch")
     forward = sum((columns[f"forward_{term}"] for term in behind), np.zeros(()))
-    table["compute_forward"] = np.stack([forward] * 3)
+    table["compute_forward"] = np.stack([forward] * 4)
     table["compute_backward"] = sum((table[term] for term in behind), np.zeros(())) - forward
-    table["weight_gradients"] = np.stack([_WEIGHT_SHARE * columns["backward_matmul"]] * 3)
+    table["weight_gradients"] = np.stack([_WEIGHT_SHARE * columns["backward_matmul"]] * 4)
     head = sum((columns[f"head_{phase}_{term}"] for phase in ("forward", "backward") for term in TERMS), np.zeros(()))
-    table["head"] = np.stack([head] * 3)
+    table["head"] = np.stack([head] * 4)
     return table
 
 

@@ -42,18 +42,16 @@ class Held:
 def activation_columns(job: Workload, layout: Layout) -> Mapping[str, Array]:
     """Activation bytes of the whole model and of its ends per micro-batch: (recomputation level, layout)."""
     writes, shape = family(job.model), job.model.shape
-    total, most = np.zeros((3, len(np.atleast_1d(layout.tensor)))), np.zeros(())
+    total, most = np.zeros((len(Recompute), len(np.atleast_1d(layout.tensor)))), np.zeros(())
     for layer in writes.layers(shape, job, layout):
-        kept = layer.kept
-        total += layer.count * np.stack(
-            np.broadcast_arrays(kept.everything, kept.without_cheap, kept.inputs, total[0])[:3]
-        )
-        most = np.maximum(most, kept.everything)
+        total += layer.count * np.stack(np.broadcast_arrays(*layer.kept.levels, total[0])[:-1])
+        most = np.maximum(most, layer.kept.everything)
     head = np.broadcast_to(writes.ends(shape, job, layout).kept.everything, total[0].shape)
-    working = np.stack([0.0 * most, 0.0 * most, most]) + np.zeros_like(total)  # the layer being recomputed is whole
+    working = np.zeros_like(total)
+    working[Recompute.FULL] = most  # the layer being recomputed is whole
     return {
-        "kept": total, "whole": np.stack([total[0]] * 3), "working": working, "layer": most + np.zeros_like(total),
-        "head": np.stack([head] * 3),
+        "kept": total, "whole": np.broadcast_to(total[0], total.shape), "working": working,
+        "layer": most + np.zeros_like(total), "head": np.broadcast_to(head, total.shape),
     }  # fmt: skip
 
 

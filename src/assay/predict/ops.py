@@ -57,11 +57,20 @@ class Layout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """Bytes a layer keeps of one micro-batch: all of it, all but what is cheap to compute again, or only its input."""
+    """Bytes a layer keeps of one micro-batch: all of it, all but what is cheap to compute again, or only its input.
+
+    `half` is what is left where every second product is computed again too; None where that level is not known.
+    """
 
     everything: Number
     without_cheap: Number
     inputs: Number
+    half: Number | None = None
+
+    @property
+    def levels(self) -> tuple[Number, ...]:
+        """In the order of `plan.Recompute`."""
+        return self.everything, self.without_cheap, self.inputs, self.without_cheap if self.half is None else self.half
 
 
 NOTHING = Kept(everything=0.0, without_cheap=0.0, inputs=0.0)

@@ -108,7 +108,7 @@ def recompute_of(text: str) -> tuple[int, ...]:
     word = text.lower().split("(")[0].strip()
     known = {"none": Recompute.NONE, "selective": Recompute.SELECTIVE, "full": Recompute.FULL}
     if "per-op" in text.lower():
-        return (Recompute.SELECTIVE,)  # what is cheap to compute is not kept: no product runs twice
+        return (Recompute.PER_OP,)
     if word == "selective" and layers_again(text) < 1.0:
         return (Recompute.FULL,)
     return (known[word],) if word in known else (Recompute.NONE, Recompute.SELECTIVE, Recompute.FULL)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.calibration import Constants
+from assay.hardware import Execution
 from assay.plan import Schedule
 from assay.predict.book import COMPUTE
 from assay.predict.device import Device
@@ -131,6 +132,14 @@ def tile_pipeline(job: Job, on: Device, net: Reached, exchanges: Exchanges, cons
 _BESIDE = 0.25  # of a device's SRAM that the optimizer's state may take; more lies in the memory beside it
 
 SCHEDULES = {"kernels": kernels, "weight-streaming": weight_streaming, "tile-pipeline": tile_pipeline}
+
+
+def step_terms(
+    execution: Execution, job: Job, on: Device, net: Reached, exchanges: Exchanges, constants: Constants
+) -> Terms:
+    """Seconds of a step by term, by the schedule of this way to execute, all of them over the speed that is reached."""
+    terms = SCHEDULES[execution](job, on, net, exchanges, constants)
+    return {name: seconds / constants.speed for name, seconds in terms.items()}
 
 
 def _bubble(job: Job, body: Array) -> Array:

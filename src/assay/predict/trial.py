@@ -20,7 +20,7 @@ from assay.predict.book import Book, Index, bind, layer_seconds
 from assay.predict.device import Device
 from assay.predict.network import Fabric, gather, reached
 from assay.predict.ops import Array
-from assay.predict.schedule import SCHEDULES, Exchanges, Job
+from assay.predict.schedule import Exchanges, Job, step_terms
 from assay.workload import Workload
 
 T = TypeVar("T")
@@ -65,8 +65,8 @@ def row(job: Workload, system: System, plan: Plan) -> Row:
 def side_by_side(rows: Sequence[Row]) -> Rows:
     """Rows as columns; all of one way to execute."""
     return Rows(
-        execution=rows[0].execution, book=bind([r.book for r in rows]), device=_columns([r.device for r in rows]),
-        fabric=_columns([r.fabric for r in rows]), job=_columns([r.job for r in rows]),
+        execution=rows[0].execution, book=bind([r.book for r in rows]), device=columns([r.device for r in rows]),
+        fabric=columns([r.fabric for r in rows]), job=columns([r.job for r in rows]),
         level=np.array([r.recompute for r in rows], dtype=np.intp), again=np.array([r.again for r in rows]),
     )  # fmt: skip
 
@@ -91,10 +91,10 @@ def terms(rows: Rows, constants: Constants) -> Mapping[str, Array]:
         copies=gather(job.replicas / job.sharding, job.tensor * job.sharding, net),
         experts=gather(job.expert_replicas, job.tensor * job.replicas / job.expert_replicas, net),
     )
-    return SCHEDULES[rows.execution](job, rows.device, net, exchanges, constants)
+    return step_terms(rows.execution, job, rows.device, net, exchanges, constants)
 
 
-def _columns(records: Sequence[T]) -> T:
+def columns(records: Sequence[T]) -> T:
     """Records of numbers as one record of columns, nested ones too."""
     first: Any = records[0]
     joined: T = replace(first, **{f.name: _column([getattr(r, f.name) for r in records]) for f in fields(first)})
@@ -104,7 +104,7 @@ def _columns(records: Sequence[T]) -> T:
 def _column(values: Sequence[Any]) -> Any:
     first = values[0]
     if is_dataclass(first):
-        return _columns(values)
+        return columns(values)
     if isinstance(first, tuple):
         return tuple(_column(list(each)) for each in zip(*values, strict=True))
     if isinstance(first, Mapping):

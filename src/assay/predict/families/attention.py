@@ -99,6 +99,11 @@ def kept_bytes(a: Attention, on: Seen, dropout: float) -> tuple[Number, Number]:
     return vectors, scores
 
 
+def output_bytes(a: Attention, on: Seen) -> Number:
+    """What attention's core writes."""
+    return 0.0 if a.kind == "none" else bytes_of(on.dtype) * on.tokens * a.heads / on.layout.tensor * value_dim(a)
+
+
 def weights(a: Attention, hidden: int) -> float:
     """Weights of the projections: what each token is multiplied with."""
     if a.kind == "none":

@@ -45,7 +45,7 @@ def limits(shape: TransformerShape, job: Workload) -> Limits:
     return Limits(
         layers=shape.layers, heads=int(np.gcd.reduce(heads)) if heads else 1,
         experts=int(np.gcd.reduce(experts)) if experts else 1, positions=job.seq_len,
-        recompute=(0, 1, 2),
+        recompute=(0, 1, 2, 3),
     )  # fmt: skip
 
 
@@ -74,7 +74,9 @@ def ends(shape: TransformerShape, job: Workload, layout: Layout) -> Layer:
     # The loss in fp32: logits widened, exponentiated and summed, gradient written back in the activation's type.
     loss = pointwise("loss", (size + 12.0) * scored * columns, 4.0)
     logits = with_gradients("logits", scored, columns, float(shape.hidden), dtype, narrow=False)
-    held = scored * (columns * (8.0 + size) + 2.0 * size * shape.hidden)
+    # Fused, the loss holds one copy of the logits in fp32 beside them, else two: their exponentials, and the gradient.
+    wide = np.where(np.asarray(layout.fused) > 0, 4.0, 8.0)
+    held = scored * (columns * (wide + size) + 2.0 * size * shape.hidden)
     return Layer(count=1.0, ops=[*look_up, *exchange, *logits, *loss], kept=_same(held))
 
 
@@ -144,7 +146,9 @@ def _kept(block: Block, shape: TransformerShape, job: Workload, layout: Layout, 
     # two and one.
     bare = stream * (copies - 2.0) / copies + vectors + feed_forward.kept_bytes(block.ffn, on, cheap=False)
     cheap = np.where(np.asarray(layout.flash_attention) > 0, bare, rest)
-    return Kept(everything=rest + scores, without_cheap=cheap, inputs=on.tokens * shape.hidden * size / spread)
+    inputs, core = on.tokens * shape.hidden * size / spread, attention.output_bytes(block.attention, on)
+    half = 0.5 * (bare + core + inputs)  # of the products' outputs; all of the core's and of the layer's input
+    return Kept(everything=rest + scores, without_cheap=cheap, inputs=inputs, half=half)
 
 
 def _same(size: Number) -> Kept:
