@@ -66,6 +66,7 @@ def write(path: Path, lying: str = "") -> Path:
         slower = row["metric_name"] == "iteration_s"
         lines.append(row | {"metric_value": found.predicted / told if slower else found.predicted * told})
     lines.append(cells("nowhere", "Alpha lab 2024", "abacus-9000", "S"))
+    lines.append(lines[0] | {"source": "Delta lab 2024"})  # an id that is taken
     lines.append(cells("minus", "Alpha lab 2024", "h100-sxm", "S", metric_value=-1.0))
     return _kept(path, lines)
 

@@ -135,7 +135,10 @@ def test_flagged_rows_are_scored_and_teach_nothing(found: Accuracy) -> None:
 
 
 def test_what_cannot_be_predicted_is_skipped_with_a_reason(found: Accuracy) -> None:
-    assert {row.row.id: bool(row.skipped) for row in found.skipped} == {"nowhere": True, "minus": True}
+    told = {row.row.id: row.skipped or "" for row in found.skipped}
+    assert told.keys() == {"nowhere", "minus", "A-h-S-64"}
+    assert told["A-h-S-64"] == "another row has its id"
+    assert one(found, "A-h-S-64").row.source == "Alpha lab 2024"
 
 
 def test_memory_is_scored_apart_and_has_no_step(found: Accuracy) -> None:

@@ -50,6 +50,11 @@ class Held:
         """The row itself."""
         return self.shipped.row
 
+    @property
+    def failed(self) -> Checked | None:
+        """The prediction that could not be made without something, though what ships makes it; None where all could."""
+        return next((one for one in (self.source, self.publisher, self.device) if not one.predicted), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accuracy:
@@ -69,20 +74,33 @@ def accuracy(paths: Sequence[Path], tell: Tell = lambda words: None) -> Accuracy
     known = shelves()
     rows = [row for path in paths for row in published(path)]
     tell(f"{len(rows)} rows: predicting by the shipped constants")
-    shipped = [check(row, known) for row in rows]
+    shipped = [check(row, known) for row in _once(rows)]
     facts = {one.row.id: facts_of(one.row, known) for one in shipped if one.predicted}
     tell("laying out what can be learned from")
     bare = shelf_of(known, priors())  # plans that have to be guessed are guessed by nothing that was fitted
-    results = [one for one in earning.learn(paths, bare) if one.row.id in facts]
+    predicted = {one.row for one in shipped if one.predicted}
+    results = [one for one in earning.learn(paths, bare) if one.row in predicted]
     classes = sorted({one.label.architecture for one in results})
     taught = {name: teach(name, [one for one in results if one.label.architecture == name], tell) for name in classes}
-    held = _held([one for one in shipped if one.predicted], facts, taught, known, tell)
+    tried = _held([one for one in shipped if one.predicted], facts, taught, known, tell)
+    held = tuple(one for one in tried if not one.failed)
+    skipped = (*(one for one in shipped if not one.predicted), *(one.failed for one in tried if one.failed))
     return Accuracy(
-        files=len(paths), held=held, skipped=tuple(one for one in shipped if not one.predicted),
-        yardstick=_yardstick(shipped, facts, known, taught, tell),
+        files=len(paths), held=held, skipped=skipped,
+        yardstick=_yardstick([one.shipped for one in held], facts, known, taught, tell),
         taught={name: len(known.results) for name, known in taught.items()},
         thinned=_thinned(facts, shipped, results), unshipped=_unshipped(results),
     )  # fmt: skip
+
+
+def _once(rows: Sequence[PublishedRow | Checked]) -> list[PublishedRow | Checked]:
+    """Every row, with a reason not to predict it where its id stands for an earlier one."""
+    seen, found = set[str](), list[PublishedRow | Checked]()
+    for one in rows:
+        row = one if isinstance(one, PublishedRow) else one.row
+        found.append(Checked(row=row, skipped="another row has its id") if row.id in seen else one)
+        seen.add(row.id)
+    return found
 
 
 def _held(
@@ -144,7 +162,7 @@ def _unshipped(results: Sequence[Learnt]) -> tuple[str, ...]:
 def _yardstick(
     shipped: Sequence[Checked], facts: Mapping[str, Facts], known: Shelves, taught: Mapping[str, Taught], tell: Tell
 ) -> tuple[Point, ...]:
-    rows = [one.row for one in shipped if one.predicted and is_point(one.row)]
+    rows = [one.row for one in shipped if is_point(one.row)]
     mine = {facts[row.id].architecture for row in rows} & taught.keys()
     tell(f"the yardstick: {len(rows)} points")
     return tuple(point for name in sorted(mine) for point in points(rows, facts, known, taught[name]))
