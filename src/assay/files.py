@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from assay.errors import InputError, did_you_mean
 
@@ -54,9 +55,17 @@ def read_csv(path: Path, required: Sequence[str]) -> list[dict[str, str]]:
         twice = [name for name in columns if columns.count(name) > 1 and name]
         if twice:
             raise InputError(f'column "{twice[0]}" is there twice', where=str(path), hint="keep one of them")
-        return [{k: (v or "").strip() for k, v in row.items() if isinstance(k, str)} for row in rows]
+        return [_cells(row, len(columns), f"{path}: line {rows.line_num}") for row in rows]
     except csv.Error as error:
         raise InputError(f"this is not CSV: {error}", where=str(path), hint="check quotes and commas there") from None
+
+
+def _cells(row: Mapping[str | None, Any], many: int, where: str) -> dict[str, str]:
+    beyond = row.get(None)
+    if beyond:
+        hint = 'put a value that holds a comma in quotes: "10,000" is one'
+        raise InputError(f"{many + len(beyond)} cells, and {many} columns", where=where, hint=hint)
+    return {k: (v or "").strip() for k, v in row.items() if k is not None}
 
 
 def read_text(path: Path) -> str:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.api import earning
 from assay.api.checking import check, published, shelves
 from assay.errors import InputError
 from assay.plan import Recompute
@@ -294,7 +295,7 @@ def test_a_row_with_experts_is_predicted_with_as_many_as_it_states(cells):
 
 
 def test_the_experts_of_a_row_that_names_none_are_the_catalogs():
-    told = check(row(model="Mixtral 8x7B", family="moe", **dict.fromkeys(SHAPE)), shelves())
+    told = check(row(model="Mixtral 8x7B", family="moe", metric_value=1000.0, **dict.fromkeys(SHAPE)), shelves())
     assert told.skipped is None
     assert "shape of mixtral-8x7b" in told.assumed
 
@@ -313,7 +314,8 @@ def test_adapters_are_predicted_and_are_faster_than_learning_everything(cells):
      ("Stable Diffusion v2", "diffusion", 8 * 8), ("SSD-RetinaNet", "convnet", 8 * 128)],
 )  # fmt: skip
 def test_models_whose_samples_are_not_made_of_tokens_are_predicted_in_samples(model, family, batch):
-    cells = {"model": model, "family": family, "metric_name": "samples/s", "global_batch": None, "recompute": ""}
+    cells = {"model": model, "family": family, "metric_name": "samples/s", "metric_value": 10.0, "global_batch": None,
+             "recompute": ""}  # fmt: skip
     told = check(row(**cells | dict.fromkeys(SHAPE)), shelves())
     assert told.skipped is None
     assert told.predicted > 0
@@ -322,6 +324,13 @@ def test_models_whose_samples_are_not_made_of_tokens_are_predicted_in_samples(mo
 
 
 # --- what cannot be predicted --------------------------------------------------------------------------------------
+
+
+def test_a_speed_beyond_every_peak_is_no_measurement():
+    told = check(row(metric_name="TFLOPs/device(model)", metric_value=5000.0), shelves())
+    assert told.predicted is None
+    assert "would need 5,000 TFLOP/s of each device; a100-sxm-80gb has 624 at most" in told.skipped
+    assert earning.learnt(row(metric_name="TFLOPs/device(model)", metric_value=5000.0), shelves()) is None
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from assay.hardware import System
 from assay.model import Model
 from assay.predict import validate as filling
 from assay.predict.calibrated import Calibrated, calibrate_for
-from assay.predict.figures import metric_of
+from assay.predict.figures import STEADY, metric_of, steps_per_s
 from assay.predict.row_words import names
 from assay.published import REQUIRED, Checked, PublishedRow
 
@@ -102,6 +102,9 @@ def _predicted(row: PublishedRow, known: Shelves) -> Checked:
     machine, constants, ambiguous = known.machine(row.accelerator, row.accel_per_node)
     case = filling.case_of(row, machine, known.model(row.model))
     plan, filled = filling.plan_of(case, constants)
+    too_fast = filling.impossible(row, case, steps_per_s(row, case, plan)) if row.metric_name in STEADY else ""
+    if too_fast:
+        return Checked(row=row, skipped=too_fast)
     mean = metric_of(row, case, plan, constants)
     if not math.isfinite(mean) or mean <= 0:
         return Checked(row=row, skipped="our formulas give no finite figure for these sizes")

@@ -16,7 +16,7 @@ from assay.errors import InputError
 from assay.predict import trial
 from assay.predict import validate as filling
 from assay.predict.calibrated import widening
-from assay.predict.figures import STEADY, speed_of
+from assay.predict.figures import STEADY, steps_per_s
 from assay.predict.fit import Fit, Observations, constants_of, fit, moved, spread_ln
 from assay.predict.hierarchy import CLASS, DEVICE, MAKER, REFERENCE, Label, levels
 from assay.predict.ops import Array
@@ -90,12 +90,13 @@ def learnt(row: PublishedRow, known: Shelves) -> Learnt | None:
         laid = trial.row(case.job, case.system, plan)
     except InputError:
         return None
-    chip, unit = machine.accelerator, speed_of(row, case, plan, 1.0)
+    chip, steps = machine.accelerator, steps_per_s(row, case, plan)
+    if filling.impossible(row, case, steps):
+        return None
     label = Label(
         architecture=chip.architecture, vendor=chip.vendor, device=chip.name, regime=regime_of(case.job),
         source=row.source,
     )  # fmt: skip
-    steps = row.metric_value / unit if row.metric_name != "iteration_s" else 1.0 / row.metric_value
     return Learnt(
         row=row, laid=laid, label=label, ln_speed=math.log(steps),
         assumed=(*case.assumed, *filled),

@@ -154,6 +154,11 @@ def machines(on: Sequence[str], nodes: str | None, folders: Sequence[Path] = ())
     names = [name.strip() for text in on for name in text.split(",") if name.strip()]
     if not names:
         raise InputError("no system is named", where="--on", hint="write --on hgx-h100, or --on all")
+    odd = next((name for name in names if name.startswith(("-", "+"))), None)
+    if odd is not None:
+        raise InputError(
+            f'"{odd[:60]}" is no system', where="--on", hint='write a name, or a number of them: "4x H100"'
+        )
     if any(name.casefold() == "all" for name in names):
         names = list(catalog.systems(folders))
     counts = [count(part, "--nodes", _NODES) for part in nodes.split(",")] if nodes is not None else [None]

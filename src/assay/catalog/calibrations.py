@@ -75,6 +75,7 @@ def _offsets(moved: Mapping[str, Mapping[str, float]], where: str) -> Mapping[st
 
 
 def _checked(found: Calibration, path: Path) -> Calibration:
+    """The calibration, with no interval that says nothing."""
     for name, half in {"residual_ln": found.residual_ln, **found.regimes}.items():
         if not 0 < half <= _WIDEST_LN:
             hint = f"write a number above 0, {_WIDEST_LN:g} at most; 0.7 is half to double"
@@ -83,7 +84,8 @@ def _checked(found: Calibration, path: Path) -> Calibration:
 
 
 def write(found: Calibration, path: Path) -> None:
-    """Write a calibration as TOML that people can read and change."""
+    """Write a calibration as TOML that people can read and change; one that could not be read again is refused."""
+    _checked(found, path)
     lines = ["schema = 1", 'kind = "calibration"', f'name = "{found.name}"', f'applies_to = "{found.applies_to}"']
     lines += [f'evidence = "{found.evidence}"', f"residual_ln = {found.residual_ln:.4g}", f"rows = {found.rows}"]
     lines += [f"sources = {_strings(found.sources)}", f"at_bound = {_strings(found.at_bound)}"]

@@ -205,6 +205,9 @@ def _system(path: Path, folders: Folders) -> tuple[System, Facts]:
         "offers": _system_offers(path.stem, wanted, folders),
     }
     noun, found = decode_sourced(raw, System, str(path))
+    if not noun.links and noun.count_per_node > 1:
+        hint = 'links = ["pcie-5.0-x16", "ethernet-100g"], the fastest first'
+        raise InputError(f"links: none joins its {noun.count_per_node} accelerators", where=str(path), hint=hint)
     for link, overrides in joined:
         found |= {
             f"links.{link.name}.{key}": replace(f, key=f"links.{link.name}.{key}") for key, f in overrides.items()

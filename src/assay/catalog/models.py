@@ -86,6 +86,9 @@ def _told(value: object) -> int | float | str | bool:
     return ", ".join(f"{k} = {v}" for k, v in value.items()) if isinstance(value, Mapping) else str(value)
 
 
+_VERSION_POINT = re.compile(r"(?<=\d)\.(?=\d+(?![\d.]*[bm]\b))")
+
+
 @lru_cache(maxsize=8192)
 def same_name(name: str) -> str:
     """A name without its owner, case and separators, but with decimal points: opt-1.3b is not opt-13b.
@@ -116,8 +119,8 @@ def _find(name: str, files: Sequence[Path]) -> Path:
     spelled = {spelling: path for path in files for spelling in _names(path)}
     exact = {same_name(spelling): path for spelling, path in spelled.items()}
     loose = _loose(spelled)
-    for wanted in (same_name(name), _untuned(name)):
-        found = exact.get(wanted) or loose.get(wanted.replace(".", ""))
+    for wanted in (same_name(name), _untuned(name), same_name(name.replace("_", "-"))):  # "3_1" is 3.1; "3_8b" is not
+        found = exact.get(wanted) or loose.get(wanted)
         if found is not None:
             return found
     hint = did_you_mean(re.sub(r"^.*/", "", name), spelled)
@@ -127,10 +130,10 @@ def _find(name: str, files: Sequence[Path]) -> Path:
 
 
 def _loose(spelled: Mapping[str, Path]) -> dict[str, Path]:
-    """Names without their decimal points too ("llama31-8b"), where only one model is meant."""
+    """Names without the point of a version too ("llama31-8b"), where only one model is meant; a size keeps its own."""
     found: dict[str, set[Path]] = {}
     for spelling, path in spelled.items():
-        found.setdefault(same_name(spelling).replace(".", ""), set()).add(path)
+        found.setdefault(same_name(_VERSION_POINT.sub("", spelling.casefold())), set()).add(path)
     return {name: paths.pop() for name, paths in found.items() if len(paths) == 1}
 
 

@@ -62,13 +62,13 @@ def stated(told: Mapping[str, Any]) -> tuple[StatedFeed | None, StatedCheckpoint
 
     feed = StatedFeed(
         data=told["data"], storage=told["storage"], cache=told["cache"],
-        sample_bytes=_quantity(told["sample_bytes"], "bytes", "--sample-bytes"),
-        decode_s=_quantity(told["decode"], "s", "--decode"),
+        sample_bytes=_quantity(told["sample_bytes"], "bytes", "--sample-bytes", 1e13),
+        decode_s=_quantity(told["decode"], "s", "--decode", 86_400.0),
         cores=None if told["cores"] is None else count(told["cores"], "--cores", 100_000),
     )  # fmt: skip
     kept = StatedCheckpoint(
         to=told["checkpoint_to"], mode="async" if told["behind"] else None,
-        failure_hz=_quantity(told["failures"], "hz", "--failures"),
+        failure_hz=_quantity(told["failures"], "hz", "--failures", 1.0 / 3600.0),
     )  # fmt: skip
     return (None if feed == StatedFeed() else feed), (None if kept == StatedCheckpoint() else kept)
 
@@ -88,10 +88,10 @@ def words(told: Mapping[str, Any]) -> list[str]:
     return [*said, *(["--checkpoint-async"] if told["behind"] else [])]
 
 
-def _quantity(written: str | None, unit: str, flag: str) -> Assumption | None:
+def _quantity(written: str | None, unit: str, flag: str, most: float) -> Assumption | None:
     from assay.assumption import exactly
     from assay.errors import InputError
-    from assay.units import parse
+    from assay.units import parse, show
 
     if written is None:
         return None
@@ -101,4 +101,6 @@ def _quantity(written: str | None, unit: str, flag: str) -> Assumption | None:
         raise InputError(error.what, where=flag, hint=error.hint) from None
     if value < 0:
         raise InputError(f"{written} is below 0", where=flag, hint="leave out what is unknown")
+    if not value <= most:
+        raise InputError(f"{written} is not possible here", where=flag, hint=f"write {show(most, unit)} or less")
     return exactly(value)

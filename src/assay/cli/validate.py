@@ -54,7 +54,7 @@ def validate(
         emit([], "json", data={"rows": [_full(row) for row in checked], "summary": _summary(checked)})
     else:
         _print(checked, scores, worst, fmt)
-    _close(checked, files, worst)
+    _close(checked, files, worst, rooms)
     _gate(checked, max_median)
 
 
@@ -157,7 +157,7 @@ def _worst(row: Checked) -> Row:
     }  # fmt: skip
 
 
-def _close(checked: Sequence[Checked], files: Sequence[str], worst: int) -> None:
+def _close(checked: Sequence[Checked], files: Sequence[str], worst: int, folders: Sequence[Path]) -> None:
     told = sum(row.predicted is not None for row in checked)
     say(f"\n{told:,} of {len(checked):,} rows predicted, {len(checked) - told:,} skipped.")
     for reason, rows in reasons(checked):
@@ -171,9 +171,21 @@ def _close(checked: Sequence[Checked], files: Sequence[str], worst: int) -> None
     if told:
         say("bias: median of predicted/measured, above 0 we say more · rank: order within sweeps, 1 is as measured")
         say("in 90 %: measured figures inside our 90 % interval: nine in ten should be")
+        _say_seen(checked, folders)
         say(f"Next: {shlex.join(['assay', 'validate', *files])} " + ("--json" if worst else "--worst 10"))
     else:
         say("Next: assay catalog, for the accelerators that are known here")
+
+
+def _say_seen(checked: Sequence[Checked], folders: Sequence[Path]) -> None:
+    """How much of it our constants were fitted on: what was seen shows that formulas can say it, no more."""
+    from assay.catalog.calibrations import calibrations
+
+    known = {source for found in calibrations(folders) for source in found.sources}
+    seen = sum(row.predicted is not None and row.row.source in known for row in checked)
+    if seen:
+        say(f"Seen: {seen:,} of these rows are of sources that our constants were fitted on; errors on other sources")
+        say("are larger, and stand in docs/how-accurate.md.")
 
 
 def _near(name: str, rows: Sequence[Checked]) -> str:

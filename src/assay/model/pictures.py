@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assay.model.sizes import above_zero
+from assay.model.sizes import above_zero, within
 from assay.model.tokens import Attention, FeedForward
 
 
@@ -85,6 +85,8 @@ class TokenStage:
 
     def __post_init__(self) -> None:
         above_zero(self, "count", "tokens", "hidden", "heads", "head_dim", "ffn_hidden", "window")
+        within(self, 100, "norms", "modulation")
+        within(self, 10**12, "context_tokens", "context_dim", "extra_params")
         if (self.context_tokens > 0) != (self.context_dim > 0):
             raise ValueError("context_dim: cross-attention needs context_tokens and context_dim, or neither")
         if self.window is not None and self.tokens % self.window:
@@ -120,5 +122,6 @@ class DiffusionShape:
 
     def __post_init__(self) -> None:
         above_zero(self, "latent_px")
+        within(self, 10**13, "frozen_params", "extra_params")
         if not self.convs and not self.stages:
             raise ValueError("stages: a diffusion model has convolutions or blocks; write them")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from assay.model.sizes import above_zero
+from assay.model.sizes import above_zero, within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,8 @@ class DlrmShape:
 
     def __post_init__(self) -> None:
         above_zero(self, "embedding_dim", "dense_features")
+        within(self, 1_000, "cross_layers")
+        within(self, 1_000_000, "cross_rank")
         if not self.bottom_mlp or not self.top_mlp:
             raise ValueError("bottom_mlp: a DLRM has a bottom and a top MLP; write their widths")
         if self.lookups_per_table and len(self.lookups_per_table) != len(self.tables_rows):

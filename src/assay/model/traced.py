@@ -66,5 +66,7 @@ class TracedShape:
 
     def __post_init__(self) -> None:
         above_zero(self, "batch")
+        if not self.ops:
+            raise ValueError("ops: none is there; a module that computes nothing is not priced")
         if not 0 <= self.trained_parameters <= self.parameters:
             raise ValueError(f"trained_parameters: {self.trained_parameters} of {self.parameters} cannot be")

@@ -48,6 +48,13 @@ def speed_of(row: PublishedRow, case: Case, plan: Plan, step_s: float) -> float:
     return STEADY[row.metric_name](case, plan, step_s) / processes
 
 
+def steps_per_s(row: PublishedRow, case: Case, plan: Plan) -> float:
+    """The measured speed in steps a second."""
+    if row.metric_name == "iteration_s":
+        return 1.0 / row.metric_value
+    return row.metric_value / speed_of(row, case, plan, 1.0)
+
+
 def _layer_ms(name: str, case: Case, plan: Plan, calibrated: Calibrated) -> float:
     """One layer, forward or backward with what it recomputes, in ms."""
     forward, backward = estimate.layer_step_s(case.job, case.system, plan, calibrated.constants_for(case.job))

@@ -10,7 +10,7 @@ import numpy as np
 
 from assay.errors import InputError
 from assay.hardware import System
-from assay.plan import ContextKind, Plan, Schedule
+from assay.plan import ContextKind, Plan, Recompute, Schedule
 from assay.predict.families import family
 from assay.predict.grid import Options, cells, in_stages, nearest_divisor
 from assay.workload import Workload
@@ -36,7 +36,9 @@ def nearest_legal(job: Workload, system: System, plan: Plan) -> Plan | None:
     i = int(np.argmin(away))
     sizes: dict[str, Any] = {name: int(x[i]) for name, x in zip(names, found, strict=True)}
     zero = plan.zero_stage if p[i] == 1 else min(1, plan.zero_stage)
-    return replace(plan, **sizes, zero_stage=zero, shard=0, schedule=Schedule.ONE_F_ONE_B, context_kind=0)
+    return replace(
+        plan, **sizes, zero_stage=zero, shard=0, schedule=Schedule.ONE_F_ONE_B, context_kind=0, recompute_layers=0
+    )
 
 
 def problem(job: Workload, system: System, plan: Plan) -> str:
@@ -74,12 +76,29 @@ def problem(job: Workload, system: System, plan: Plan) -> str:
         return (
             f"{plan.data * plan.context} replicas do not divide by shard = {plan.shard}; nearest legal shard: {nearest}"
         )
+    idle = _idle(plan, depth)
+    if idle:
+        return idle
     if plan.schedule == Schedule.GPIPE and plan.virtual > 1:
         return "GPipe has no interleaved form; nearest legal vp: 1"
     if plan.virtual > 1 and (plan.pipeline == 1 or (job.global_batch // batch) % plan.pipeline):
         return "interleaving needs pp > 1 and micro-batches that divide by pp; nearest legal vp: 1"
     if plan.zero_stage >= 2 and plan.pipeline > 1:
         return f"ZeRO stage {plan.zero_stage} does not go with pipeline stages; nearest legal zero: 1"
+    return ""
+
+
+def _idle(plan: Plan, layers: int) -> str:
+    """A choice that changes nothing beside the others: what was meant is something else."""
+    here = math.ceil(layers / plan.pipeline)
+    if plan.recompute_layers and plan.recompute != Recompute.FULL:
+        return f"acl = {plan.recompute_layers} says how many layers ac=full is for; nearest legal acl: 0"
+    if plan.recompute_layers > here:
+        return f"a stage has {here} layers, fewer than acl = {plan.recompute_layers}; nearest legal acl: {here}"
+    if plan.pipeline == 1 and plan.schedule != Schedule.ONE_F_ONE_B:
+        return "pps says in which order stages work, and pp = 1 has one; nearest legal pps: 1f1b"
+    if plan.shard and plan.zero_stage == 0:
+        return f"shard = {plan.shard} says what ZeRO shards over, and zero = 0 shards nothing; nearest legal shard: 0"
     return ""
 
 

@@ -46,6 +46,20 @@ def refusal(row: PublishedRow) -> str:
     return ""
 
 
+def impossible(row: PublishedRow, case: Case, steps_per_s: float) -> str:
+    """Why a measured speed cannot be: it would need more than every peak of the device; empty where it can."""
+    job = case.job
+    flop = family(job.model).model_flop(job.model.shape, job) * job.global_batch * steps_per_s
+    reached, peak = flop / case.system.accelerators, max(case.system.accelerator.peak_flop_per_s.values())
+    if reached <= _BEYOND * peak:
+        return ""
+    said = f"{row.metric_name} = {row.metric_value:g} would need {reached / 1e12:,.0f} TFLOP/s of each device"
+    return f"{said}; {case.system.accelerator.name} has {peak / 1e12:,.0f} at most"
+
+
+_BEYOND = 1.1  # sources count operations a little differently
+
+
 def case_of(row: PublishedRow, system: System, known: Model | None) -> Case:
     """The row as a job on a machine; raises InputError when too little is stated to say what was run."""
     model, assumed = model_of(row, known)
