@@ -177,9 +177,9 @@ def _calibrations(architecture: str, taught: Sequence[Learnt], whole: Fit, unsee
     """The class, each maker in it and each device, every one with what it adds to the level above."""
     labels = [one.label for one in taught]
     base = _calibration(architecture, f"{architecture}-published", CLASS, {"class": architecture}, taught, whole)
-    # A maker that nobody measured is a draw of makers, an accelerator one of accelerators, however many rows each has.
-    makers, devices = ([label.groups[level] for label in labels] for level in ("maker", "device"))
-    base = _spread(base, taught, unseen.device, "C", groups=(makers, devices))
+    # An accelerator that nobody measured is a draw of accelerators, however many rows each has.
+    devices = [label.device for label in labels]
+    base = _spread(base, taught, unseen.device, "C", groups=(devices,))
     found = [replace(base, moved=_kinds(architecture, whole), at_bound=_edges(whole))]
     for maker in sorted({label.groups["maker"] for label in labels}):
         name = maker.lower().replace(" ", "-") + "-published"

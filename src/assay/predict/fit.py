@@ -149,8 +149,9 @@ def _weighted(sizes: Array, groups: Sequence[Sequence[str]], coverage: float) ->
     many = {label: within.count(label) for label in set(within)}
     weight /= np.array([many[label] for label in within])
     order = np.argsort(sizes)
-    held = np.cumsum(weight[order])
-    return float(sizes[order][min(int(np.searchsorted(held, coverage * held[-1])), len(sizes) - 1)])
+    held = np.cumsum(weight[order]) / np.sum(weight)
+    wanted = coverage * (1.0 + 1.0 / len(many))  # the next group is one more of them
+    return float(sizes[order][np.searchsorted(held, wanted)]) if wanted <= held[-1] else float(1.5 * sizes.max())
 
 
 def _design(levels: Sequence[Level]) -> tuple[list[tuple[str, str, str]], list[Array], Array]:

@@ -141,7 +141,7 @@ def cells(
     i, E, V, B = (a.ravel() for a in np.meshgrid(whole, _experts(at.experts, n, options), v, b, indexing="ij"))
     T, C, P = T[i], C[i], P[i]
     D = n // (T * C * P)
-    ok = (at.layers >= P * V) if options.uneven else in_stages(at.layers, P * V)
+    ok = in_stages(at.layers, P, V) | ((at.layers >= P * V) & options.uneven)
     ok &= (D * T * C) % E == 0
     ok &= job.global_batch % np.maximum(D * B, 1) == 0
     m = job.global_batch // np.maximum(D * B, 1)
@@ -156,10 +156,12 @@ def _experts(experts: int, devices: int, options: Options) -> list[int]:
     return _axis(options.expert, experts)
 
 
-def in_stages(layers: int, chunks: Ints) -> Bools:
-    """Whether layers divide into equal chunks; embedding and output may count as a layer each, as in Megatron-LM."""
-    chunks = np.asarray(chunks)
-    ok: Bools = (layers % chunks == 0) | (((layers + 2) % chunks == 0) & (chunks <= layers))
+def in_stages(layers: int, pipeline: Ints, virtual: Ints) -> Bools:
+    """Whether layers divide into equal chunks; embedding and output may count as a layer each, as in Megatron-LM, where
+    that leaves one on every stage.
+    """
+    chunks = np.asarray(pipeline) * np.asarray(virtual)
+    ok: Bools = (layers % chunks == 0) | (((layers + 2) % chunks == 0) & (layers + 2 >= 2 * np.asarray(pipeline)))
     return ok
 
 

@@ -48,7 +48,7 @@ def problem(job: Workload, system: System, plan: Plan) -> str:
     chunks, batch = plan.pipeline * plan.virtual, plan.data * plan.micro_batch
     rules = [
         (heads % plan.tensor == 0, f"{heads} attention heads", "tp", heads, plan.tensor),
-        (bool(in_stages(depth, chunks)), f"{depth} layers", "pp × vp", depth, chunks),
+        (bool(in_stages(depth, plan.pipeline, plan.virtual)), f"{depth} layers", "pp × vp", depth, chunks),
         (job.global_batch % batch == 0, f"a global batch of {job.global_batch}", "dp × mbs", job.global_batch, batch),
         (at.positions % plan.context == 0, f"{at.positions} tokens", "cp", at.positions, plan.context),
     ]
