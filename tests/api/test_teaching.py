@@ -140,7 +140,7 @@ def test_a_run_that_others_disturbed_is_doubted(tmp_path: Path) -> None:
 def test_two_published_rows_of_a_site_lower_the_error_on_the_others_in_the_median() -> None:
     """MosaicML's A100 clusters as a site, from constants that were fitted on nothing."""
     known, rng = Calibrated(constants=prior("gpu"), residual_ln=0.7), random.Random(5)
-    steps = [_as_step(one) for one in learn([MOSAIC or ROWS]) if one.label.device == "a100-sxm-80gb"]
+    steps = [_as_step(one) for one in learn([MOSAIC or ROWS], shelves()) if one.label.device == "a100-sxm-80gb"]
     before, after, inside = list[float](), list[float](), list[float]()
     for _ in range(15):
         pair = rng.sample(range(len(steps)), 2)
