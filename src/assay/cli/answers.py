@@ -130,8 +130,13 @@ def trains(share: Value | None) -> str:
 def headroom(result: Result) -> str:
     """Memory left on the fullest device, signed, and in brackets where it might as well be the other sign."""
     room = result.values["headroom_bytes"]
-    unsure = room.low < 0 <= room.mean
-    return _signed(room.mean) + (f" (or {_signed(room.low)})" if unsure else "")
+    return _signed(room.mean) + (f" (or {_signed(room.low)})" if unsure(result) else "")
+
+
+def unsure(result: Result) -> bool:
+    """Whether it fits by what must be held, and not where a framework keeps more."""
+    room = result.values["headroom_bytes"]
+    return room.low < 0 <= room.mean
 
 
 def speed(result: Result) -> str:

@@ -168,6 +168,10 @@ def _close(job: Job, results: Sequence[Result], outcome: Outcome, by: str) -> No
     if job.assumed:
         say(f"Assumed: {'; '.join(job.assumed)}.")
     _say_tied(results, by, answers.tied(results, by))
+    if any(answers.unsure(r) for r in results):
+        say(
+            "Headroom: where memory is what must be held; in brackets, where a framework keeps as much more as any did."
+        )
     for letter in sorted({r.evidence for r in results} - {"A", "B"}):
         say(f"Evidence {letter}: from {answers.EVIDENCE[letter]}; figures are shown as 90 % ranges.")
     for told in dict.fromkeys((answers.label(r.system), note) for r in results for note in r.notes):
