@@ -169,8 +169,8 @@ def _speed(page: str) -> Iterator[Goal]:
     rate = re.search(r"time, memory, cost, energy \|.*\| ([\d.]+) M \|", page)
     space = re.search(r"\| ([\d,]+) settings, everything included \| ([\d.]+) \|", page)
     if rate:
-        yield Goal(what="plans priced per CPU-second (docs/performance.md)", wanted="≥ 2 M", figure=f"{rate[1]} M",
-                   met=float(rate[1]) >= 2)  # fmt: skip
+        yield Goal(what="plans priced per CPU-second (docs/performance.md)", wanted="≥ 5 M", figure=f"{rate[1]} M",
+                   met=float(rate[1]) >= 5)  # fmt: skip
     if space:
         what = f"CPU-seconds for {space[1]} settings (docs/performance.md)"
         yield Goal(what=what, wanted="Calculon: 8.5 h", figure=space[2], met=None)
