@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from assay.api.accuracy import Accuracy, Held
-from assay.api.leaving_out import unfit
+from assay.api.learning import unfit
 from assay.predict.figures import STEADY
 from assay.predict.score import Score, by_source, ln_error, score
 from assay.published import Checked, PublishedRow

@@ -19,7 +19,7 @@ from benchmarks.accuracy.figures import (
 from benchmarks.accuracy.goals import sweeps
 from benchmarks.accuracy.words import change, ln, middle, p90, percent, table, times
 
-from assay.api.leaving_out import unfit
+from assay.api.learning import unfit
 from assay.cli.validate import reasons
 from assay.predict.score import repeats
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from benchmarks.accuracy.figures import Accuracy, Held, faster_ln, grouped, mfu
 from benchmarks.accuracy.words import change, middle, table
 
-from assay.api.leaving_out import unfit
+from assay.api.learning import unfit
 from assay.predict.answer import PARTS
 
 MOST = 20

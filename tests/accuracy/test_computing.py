@@ -12,7 +12,7 @@ import pytest
 from benchmarks.accuracy.figures import faster_ln, speeds
 from benchmarks.accuracy.worst import mfu, sentence, worst
 
-from assay.api import earning, leaving_out
+from assay.api import earned, learning, leaving_out
 from assay.api.accuracy import Accuracy, Held, accuracy, quick, sample
 from assay.api.checking import priors, shelf_of, shelves
 from assay.api.placing import publisher
@@ -86,20 +86,20 @@ def test_intervals_rest_on_the_others_residuals() -> None:
         for source in ("a", "b", "c")
         for i in (1, 2, 3, 4)
     ]
-    results = [laid for row in rows if (laid := earning.learnt(row, bare))]
+    results = [laid for row in rows if (laid := learning.learnt(row, bare))]
     known = leaving_out.teach("gpu", results, lambda words: None)
     out = leaving_out.chosen(results, leaving_out.source_of, "a")
     quiet = leaving_out.calibrations_without(known, out)
-    loud = replace(known, unseen=earning.Unseen(source=np.where(out, 9.0, known.unseen.source),
+    loud = replace(known, unseen=earned.Unseen(source=np.where(out, 9.0, known.unseen.source),
                                                 device=np.where(out, 9.0, known.unseen.device)))  # fmt: skip
     assert leaving_out.calibrations_without(loud, out) == quiet
-    louder = replace(known, unseen=earning.Unseen(source=known.unseen.source + 9.0, device=known.unseen.device + 9.0))
+    louder = replace(known, unseen=earned.Unseen(source=known.unseen.source + 9.0, device=known.unseen.device + 9.0))
     assert leaving_out.calibrations_without(louder, out) != quiet
 
 
 def test_where_nothing_is_left_the_priors_stand() -> None:
     bare = shelf_of(shelves(), priors())
-    laid = earning.learnt(PublishedRow(**made_up.cells("x", "a", "h100-sxm", "M", metric_value=7e3)), bare)  # type: ignore[arg-type]
+    laid = learning.learnt(PublishedRow(**made_up.cells("x", "a", "h100-sxm", "M", metric_value=7e3)), bare)  # type: ignore[arg-type]
     assert laid
     known = leaving_out.teach("gpu", [laid], lambda words: None)
     assert leaving_out.calibrations_without(known, np.array([True])) == priors()

@@ -14,7 +14,7 @@ import pytest
 from assay import store
 from assay.api.beside import job_of
 from assay.api.checking import shelves
-from assay.api.earning import Learnt, learn, prior
+from assay.api.learning import Learnt, learn, prior
 from assay.api.predicting import calibrated, predict, system
 from assay.api.teaching import teach
 from assay.catalog.calibrations import calibration, write

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.api import earning
+from assay.api import learning
 from assay.api.checking import check, published, shelves
 from assay.errors import InputError
 from assay.plan import Recompute
@@ -330,7 +330,7 @@ def test_a_speed_beyond_every_peak_is_no_measurement():
     told = check(row(metric_name="TFLOPs/device(model)", metric_value=5000.0), shelves())
     assert told.predicted is None
     assert "would need 5,000 TFLOP/s of each device; a100-sxm-80gb has 624 at most" in told.skipped
-    assert earning.learnt(row(metric_name="TFLOPs/device(model)", metric_value=5000.0), shelves()) is None
+    assert learning.learnt(row(metric_name="TFLOPs/device(model)", metric_value=5000.0), shelves()) is None
 
 
 @pytest.mark.parametrize(

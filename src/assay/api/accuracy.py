@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from assay.api import earning
 from assay.api.checking import Shelves, check, priors, published, shelf_of, shelves
-from assay.api.earning import Learnt
+from assay.api.learning import Learnt, learn, unfit
 from assay.api.leaving_out import (
     Key,
     Taught,
@@ -21,7 +20,6 @@ from assay.api.leaving_out import (
     device_of,
     source_of,
     teach,
-    unfit,
 )  # fmt: skip
 from assay.api.placing import Facts, facts_of, publisher, terms_of
 from assay.api.yardstick import Point, is_point, points
@@ -79,7 +77,7 @@ def accuracy(paths: Sequence[Path], tell: Tell = lambda words: None) -> Accuracy
     tell("laying out what can be learned from")
     bare = shelf_of(known, priors())  # plans that have to be guessed are guessed by nothing that was fitted
     predicted = {one.row for one in shipped if one.predicted}
-    results = [one for one in earning.learn(paths, bare) if one.row in predicted]
+    results = [one for one in learn(paths, bare) if one.row in predicted]
     classes = sorted({one.label.architecture for one in results})
     taught = {name: teach(name, [one for one in results if one.label.architecture == name], tell) for name in classes}
     tried = _held([one for one in shipped if one.predicted], facts, taught, known, tell)

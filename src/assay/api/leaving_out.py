@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from assay.api import earning
 from assay.api.checking import priors
-from assay.api.earning import Learnt, Unseen
+from assay.api.earned import Unseen, calibrations_of
+from assay.api.learning import Learnt, fit_all, residuals_of
 from assay.calibration import Calibration
 from assay.predict.fit import Fit
 from assay.predict.ops import Array, Bools
-from assay.published import PublishedRow
 
 Tell = Callable[[str], None]
 Key = Callable[[Learnt], str]
@@ -30,12 +29,12 @@ class Taught:
     fits: dict[bytes, Fit | None] = field(default_factory=dict)  # by which results were left out
 
 
-def teach(architecture: str, results: Sequence[Learnt], tell: Tell) -> Taught:
+def teach(architecture: str, results: Sequence[Learnt], tell: Tell = lambda words: None) -> Taught:
     """Fit a class, and again without each source and each device."""
     tell(f"{architecture}: fitting {len(results)} results")
     nothing = np.zeros(len(results))
     known = Taught(
-        architecture=architecture, results=results, whole=earning.fit_all(results),
+        architecture=architecture, results=results, whole=fit_all(results),
         unseen=Unseen(source=nothing, device=nothing.copy()),
     )  # fmt: skip
     for residuals, name, key in (
@@ -45,7 +44,7 @@ def teach(architecture: str, results: Sequence[Learnt], tell: Tell) -> Taught:
         for group in sorted({key(one) for one in results}):
             out = chosen(results, key, group)
             tell(f"{architecture}: without {name} {group}")
-            residuals[out] = earning.residuals_of(_only(results, out), fit_without(known, out))
+            residuals[out] = residuals_of(_only(results, out), fit_without(known, out))
     return known
 
 
@@ -70,7 +69,7 @@ def fit_without(known: Taught, out: Bools) -> Fit | None:
     if which not in known.fits:
         rest = _only(known.results, ~out)
         known.fits[which] = (
-            known.whole if not out.any() else earning.fit_all(rest, known.whole) if rest else None
+            known.whole if not out.any() else fit_all(rest, known.whole) if rest else None
         )  # fmt: skip
     return known.fits[which]
 
@@ -85,12 +84,7 @@ def calibrations_without(known: Taught, out: Bools) -> tuple[Calibration, ...]:
     if found is None:
         return priors()
     unseen = Unseen(source=known.unseen.source[~out], device=known.unseen.device[~out])
-    return (*priors(), *earning._calibrations(known.architecture, rest, found, unseen))
-
-
-def unfit(row: PublishedRow) -> str:
-    """The flag for which a row teaches nothing; empty where there is none."""
-    return next((flag for flag in earning._UNFIT if flag in row.row_flag), "")
+    return (*priors(), *calibrations_of(known.architecture, rest, found, unseen))
 
 
 def _only(results: Sequence[Learnt], which: Array | Bools) -> list[Learnt]:

@@ -156,7 +156,7 @@ def predict(
     if plan.layouts != 1:
         raise InputError(f"plan: one layout is wanted, these are {plan}", hint="predict them one by one")
     known = calibrated(machine, extra, folders)
-    plan = default_data(job, machine, plan) if plan.data == 1 else plan
+    plan = default_data(machine, plan) if plan.data == 1 else plan
     refuse_illegal(job, machine, plan)
     return _answer(job, machine, plan, known, tariff)
 

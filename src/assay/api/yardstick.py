@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.api.checking import Shelves, check, shelf_of
-from assay.api.earning import Learnt, constants_for, learnt
+from assay.api.learning import Learnt, constants_for, learnt
 from assay.api.leaving_out import Taught, calibrations_without, fit_without
 from assay.api.placing import Facts
 from assay.predict import trial

@@ -115,18 +115,15 @@ def memory_of(job: Workload, plan: Plan, constants: Constants, table: Table | No
     """Memory by part of every plan, wherever it lies; needs no machine."""
     layouts = table.laid.layouts if table else layers.axes_of(*layers.layout_columns(plan))
     held = table.laid.held if table else memory.activation_columns(job, layers.layout_of(layouts))
-    grid = _grid(plan)
-    return _memory(job, grid, _stages(job, grid), _gathered(held, _level(plan, layouts)), constants)
+    return _memory(job, _read(job, plan, layouts, held), constants)
 
 
 def price(job: Workload, system: System, plan: Plan, constants: Constants, table: Table | None = None) -> Priced:
     """Time, memory and power of every plan of a grid. Plans are taken as legal: `legal.problem` says if one is not."""
     table = table or table_of(job, system, plan, constants)
-    grid, level = _grid(plan), _level(plan, table.laid.layouts)
-    on, held = _stages(job, grid), _gathered(table.laid.held, level)
-    columns = _columns(plan, table.laid.layouts, table.seconds, _again(job, grid, on))
-    terms = _terms(schedule_job(job, grid, on, columns, held), system, table, constants)
-    parts = resident(_memory(job, grid, on, held, constants), system)
+    plans = _read(job, plan, table.laid.layouts, table.laid.held)
+    terms = _terms(schedule_job(job, plans, _columns(plan, table, plans.again)), system, table, constants)
+    parts = resident(_memory(job, plans, constants), system)
     step = sum(terms.values(), np.zeros(()))
     busy = sum((terms[name] for name in COMPUTING if name in terms), np.zeros(())) / step
     return Priced(
@@ -140,17 +137,30 @@ def terms_of(
 ) -> dict[str, Array]:
     """Seconds of a step by term, of every plan of a grid; their sum is the step."""
     table = table or table_of(job, system, plan, constants)
-    grid = _grid(plan)
-    on, held = _stages(job, grid), _gathered(table.laid.held, _level(plan, table.laid.layouts))
-    columns = _columns(plan, table.laid.layouts, table.seconds, _again(job, grid, on))
-    return _terms(schedule_job(job, grid, on, columns, held), system, table, constants)
+    plans = _read(job, plan, table.laid.layouts, table.laid.held)
+    return _terms(schedule_job(job, plans, _columns(plan, table, plans.again)), system, table, constants)
 
 
 def scheduled(job: Workload, plan: Plan, laid: Laid) -> tuple[Array, Job]:
     """What a schedule needs to know of plans but their seconds, and the share of layers that each recomputes."""
+    plans = _read(job, plan, laid.layouts, laid.held)
+    return plans.again, schedule_job(job, plans, {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plans:
+    """A grid of plans as the formulas read it."""
+
+    grid: Mapping[str, Array]  # its columns as floats
+    on: Stages  # where parameters lie
+    held: Mapping[str, Array]  # activations of each plan's level of recomputation
+    again: Array  # share of a stage's layers that is recomputed
+
+
+def _read(job: Workload, plan: Plan, layouts: layers.Axes, held: Mapping[str, Array]) -> Plans:
     grid = _grid(plan)
-    on, held = _stages(job, grid), _gathered(laid.held, _level(plan, laid.layouts))
-    return _again(job, grid, on), schedule_job(job, grid, on, {}, held)
+    on = _stages(job, grid)
+    return Plans(grid=grid, on=on, held=_gathered(held, _level(plan, layouts)), again=_again(job, grid, on))
 
 
 def _terms(job: Job, system: System, table: Table, constants: Constants) -> dict[str, Array]:
@@ -161,12 +171,10 @@ def _terms(job: Job, system: System, table: Table, constants: Constants) -> dict
     return step_terms(system.accelerator.execution, job, table.laid.device, table.net, exchanges, constants)
 
 
-def schedule_job(
-    job: Workload, grid: Mapping[str, Array], on: Stages, columns: Mapping[str, Array], held: Mapping[str, Array]
-) -> Job:
+def schedule_job(job: Workload, plans: Plans, columns: Mapping[str, Array]) -> Job:
     """What a schedule needs to know of every plan of a grid."""
     writes, shape, state = family(job.model), job.model.shape, state_of(job)
-    again = _again(job, grid, on)
+    grid, on = plans.grid, plans.on
     learn = on.adapters if job.adapter_rank else np.maximum(on.first, on.last)
     unit = bytes_of(job.precision) * writes.handed_on(shape, job)
     return Job(
@@ -178,7 +186,9 @@ def schedule_job(
         stored_experts=on.experts, replicas=on.replicas, sharding=on.sharding, expert_replicas=on.expert_replicas,
         expert_sharding=on.expert_sharding,
         boundary_bytes=unit * grid["micro_batch"] / (grid["context"] * grid["tensor"]),
-        kept_bytes=np.where(grid["offload_activations"] > 0, memory.kept_of(held, again) * on.middle_share, 0.0),
+        kept_bytes=np.where(
+            grid["offload_activations"] > 0, memory.kept_of(plans.held, plans.again) * on.middle_share, 0.0
+        ),
         kept_away=grid["offload_activations"], state_away=grid["offload_optimizer"], state=state,
     )  # fmt: skip
 
@@ -189,23 +199,23 @@ def _again(job: Workload, grid: Mapping[str, Array], on: Stages) -> Array:
     return memory.share_again(grid["recompute"], grid["recompute_layers"], depth)
 
 
-def _columns(plan: Plan, layouts: layers.Axes, seconds: Mapping[str, Array], again: Array) -> Mapping[str, Array]:
+def _columns(plan: Plan, table: Table, again: Array) -> Mapping[str, Array]:
     """Seconds of each plan's micro-batch; where only some layers are recomputed, a mean of both kinds."""
-    found = _gathered(seconds, _level(plan, layouts))
+    layouts = table.laid.layouts
+    found = _gathered(table.seconds, _level(plan, layouts))
     if np.all(again == 1.0):
         return found
-    plain = _gathered(seconds, layouts.rows(*layers.layout_columns(plan)))
+    plain = _gathered(table.seconds, layouts.rows(*layers.layout_columns(plan)))
     return {name: again * column + (1.0 - again) * plain[name] for name, column in found.items()}
 
 
-def _memory(
-    job: Workload, grid: Mapping[str, Array], on: Stages, columns: Mapping[str, Array], constants: Constants
-) -> dict[str, Array]:
+def _memory(job: Workload, plans: Plans, constants: Constants) -> dict[str, Array]:
+    grid = plans.grid
     held = memory.Held(
-        columns=columns, stages=on, state=state_of(job), zero_stage=grid["zero_stage"],
+        columns=plans.held, stages=plans.on, state=state_of(job), zero_stage=grid["zero_stage"],
         micro_batches=job.global_batch / (grid["data"] * grid["micro_batch"]), pipeline=grid["pipeline"],
         virtual=grid["virtual"], schedule=grid["schedule"],
-        again=_again(job, grid, on),
+        again=plans.again,
         offload_optimizer=grid["offload_optimizer"], offload_activations=grid["offload_activations"],
         frozen=job.adapter_rank is not None,
     )  # fmt: skip

@@ -96,7 +96,7 @@ def told(step_s: float, samples: int, found: Sequence[Way]) -> str:
     return f"{said} what is needed{doubt if risk > _PARTLY else ''}"
 
 
-def uncounted(feed: Feed, system: System) -> Iterator[str]:
+def uncounted(feed: Feed) -> Iterator[str]:
     """What was said of the way and cannot be counted, since something about it is unknown."""
     for store in (feed.store, feed.cache):
         if store is not None and store.read_bytes_per_s is None:

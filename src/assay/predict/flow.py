@@ -56,7 +56,7 @@ def _fed(result: Result, tariff: cost.Tariff) -> Result:
     job, system = result.workload, result.system
     if job.feed is None:
         return result
-    notes = [*result.notes, *feed.uncounted(job.feed, system)]
+    notes = [*result.notes, *feed.uncounted(job.feed)]
     found = feed.ways(job.feed, system, result.plan)
     if not found:
         return replace(result, notes=tuple(notes))

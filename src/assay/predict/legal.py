@@ -13,6 +13,7 @@ from assay.hardware import System
 from assay.plan import ContextKind, Plan, Recompute, Schedule
 from assay.predict.families import family
 from assay.predict.grid import Options, cells, in_stages, nearest_divisor
+from assay.predict.ops import Limits
 from assay.workload import Workload
 
 
@@ -43,45 +44,63 @@ def nearest_legal(job: Workload, system: System, plan: Plan) -> Plan | None:
 
 def problem(job: Workload, system: System, plan: Plan) -> str:
     """The rule one plan breaks, with the nearest legal value; empty when it is legal."""
-    at, have = family(job.model).limits(job.model.shape, job), system.accelerators
-    heads, depth = at.heads, at.layers
+    at = family(job.model).limits(job.model.shape, job)
+    checks = (
+        _divided(job, plan, at), _counted(plan, system.accelerators), _expert_problem(job, plan, at.experts),
+        _shared(plan, at.heads), _idle(plan, at.layers), _scheduled(job, plan),
+    )  # fmt: skip
+    return next(filter(None, checks), "")
+
+
+def _divided(job: Workload, plan: Plan, at: Limits) -> str:
+    """What a size must divide."""
+    for name, has, whole, asked in (
+        ("tp", "attention heads", at.heads, plan.tensor), ("cp", "sequence", at.positions, plan.context),
+    ):  # fmt: skip
+        if asked > 1 and whole == 1 and not job.model.has_tokens:
+            return f"{job.model.name} has no {has} to cut over {name} = {asked}; nearest legal {name}: 1"
     chunks, batch = plan.pipeline * plan.virtual, plan.data * plan.micro_batch
+    staged = bool(in_stages(at.layers, plan.pipeline, plan.virtual))
     rules = [
-        (heads % plan.tensor == 0, f"{heads} attention heads", "tp", heads, plan.tensor),
-        (bool(in_stages(depth, plan.pipeline, plan.virtual)), f"{depth} layers", "pp × vp", depth, chunks),
+        (at.heads % plan.tensor == 0, f"{at.heads} attention heads", "tp", at.heads, plan.tensor),
+        (staged, f"{at.layers} layers", "pp × vp", at.layers, chunks),
         (job.global_batch % batch == 0, f"a global batch of {job.global_batch}", "dp × mbs", job.global_batch, batch),
         (at.positions % plan.context == 0, f"{at.positions} tokens", "cp", at.positions, plan.context),
     ]
-    for name, has, asked in (("tp", "attention heads", plan.tensor), ("cp", "sequence", plan.context)):
-        if asked > 1 and {"tp": heads, "cp": at.positions}[name] == 1 and not job.model.has_tokens:
-            return f"{job.model.name} has no {has} to cut over {name} = {asked}; nearest legal {name}: 1"
     for holds, what, name, whole, asked in rules:
         if not holds:
             nearest, verb = nearest_divisor(whole, int(asked)), "does" if what.startswith("a ") else "do"
             return f"{what} {verb} not divide by {name} = {asked}; nearest legal {name}: {nearest}"
+    return ""
+
+
+def _counted(plan: Plan, have: int) -> str:
+    """All accelerators take part, and no more."""
     n = plan.data * plan.tensor * plan.pipeline * plan.context
-    if n != have:
-        each = int(n // plan.data)
-        name, nearest = ("dp", have // each) if have % each == 0 else ("tp × pp × cp", nearest_divisor(have, each))
-        return f"dp × tp × pp × cp = {n}, but {have} accelerators are there; nearest legal {name}: {nearest}"
-    broken = _expert_problem(job, plan, at.experts)
-    if broken:
-        return broken
-    if plan.context_kind == ContextKind.ULYSSES and heads % (plan.tensor * plan.context):
-        return (
-            f"{heads} attention heads do not divide by tp × cp = {plan.tensor * plan.context}; nearest legal cpk: ring"
-        )
-    if plan.shard and (plan.data * plan.context) % plan.shard:
-        nearest = nearest_divisor(int(plan.data * plan.context), int(plan.shard))
-        return (
-            f"{plan.data * plan.context} replicas do not divide by shard = {plan.shard}; nearest legal shard: {nearest}"
-        )
-    idle = _idle(plan, depth)
-    if idle:
-        return idle
+    if n == have:
+        return ""
+    each = int(n // plan.data)
+    name, nearest = ("dp", have // each) if have % each == 0 else ("tp × pp × cp", nearest_divisor(have, each))
+    return f"dp × tp × pp × cp = {n}, but {have} accelerators are there; nearest legal {name}: {nearest}"
+
+
+def _shared(plan: Plan, heads: int) -> str:
+    """What several parallel sizes share: heads of a sequence that is cut, replicas of a sharded state."""
+    cut, replicas = plan.tensor * plan.context, plan.data * plan.context
+    if plan.context_kind == ContextKind.ULYSSES and heads % cut:
+        return f"{heads} attention heads do not divide by tp × cp = {cut}; nearest legal cpk: ring"
+    if plan.shard and replicas % plan.shard:
+        nearest = nearest_divisor(int(replicas), int(plan.shard))
+        return f"{replicas} replicas do not divide by shard = {plan.shard}; nearest legal shard: {nearest}"
+    return ""
+
+
+def _scheduled(job: Workload, plan: Plan) -> str:
+    """What goes with pipeline stages."""
     if plan.schedule == Schedule.GPIPE and plan.virtual > 1:
         return "GPipe has no interleaved form; nearest legal vp: 1"
-    if plan.virtual > 1 and (plan.pipeline == 1 or (job.global_batch // batch) % plan.pipeline):
+    micro_batches = job.global_batch // (plan.data * plan.micro_batch)
+    if plan.virtual > 1 and (plan.pipeline == 1 or micro_batches % plan.pipeline):
         return "interleaving needs pp > 1 and micro-batches that divide by pp; nearest legal vp: 1"
     if plan.zero_stage >= 2 and plan.pipeline > 1:
         return f"ZeRO stage {plan.zero_stage} does not go with pipeline stages; nearest legal zero: 1"

@@ -49,7 +49,7 @@ def usable(job: Workload, system: System, options: Options = Options()) -> list[
     return [first] if first.spare_per_node == 0 else [first, *legal]
 
 
-def default_data(job: Workload, system: System, plan: Plan) -> Plan:
+def default_data(system: System, plan: Plan) -> Plan:
     """The plan with data parallelism filled in from the number of accelerators, where dp was not said."""
     model_parallel = plan.tensor * plan.pipeline * plan.context
     return replace(plan, data=max(1, system.accelerators // model_parallel))

@@ -116,7 +116,7 @@ def _options(
             micro_batch=_only(row.micro_batch), sequence_parallel=(False,),
         )  # fmt: skip
     return search.Options(
-        tensor=_only(tensor), pipeline=_pipeline(row, chip, pipeline), virtual=_virtual(row),
+        tensor=_only(tensor), pipeline=_pipeline(chip, pipeline), virtual=_virtual(row),
         context=(row.cp or 1,), expert=_only(row.ep) if row.ep else None, micro_batch=_only(row.micro_batch),
         zero_stage=_zero(row, chip, data), uneven=True,
         again=_AGAIN if not row.recompute else (1.0,), room=_ROOM, recompute=words.recompute_of(row.recompute),
@@ -139,7 +139,7 @@ def _virtual(row: PublishedRow) -> tuple[int, ...] | None:
     return None if row.pp and row.pp > 1 and row.date >= _INTERLEAVED else (1,)
 
 
-def _pipeline(row: PublishedRow, chip: Accelerator, stated: int | None) -> tuple[int, ...] | None:
+def _pipeline(chip: Accelerator, stated: int | None) -> tuple[int, ...] | None:
     """Pipeline stages: as stated; compilers of systolic arrays shard a model's weights where nothing is said."""
     return (1,) if stated is None and chip.architecture == "systolic" else _only(stated)
 

@@ -64,7 +64,7 @@ def layers(shape: TransformerShape, job: Workload, layout: Layout) -> list[Layer
 def ends(shape: TransformerShape, job: Workload, layout: Layout) -> Layer:
     """Embedding look-up, output matrix and loss: what only the first and last pipeline stages do."""
     dtype, size = _wide(job), bytes_of(job.precision)
-    tokens = _tokens(shape, job, layout, writes=bool(shape.encoder))
+    tokens = _tokens(job, layout, writes=bool(shape.encoder))
     look_up = pointwise("embedding", 3.0 * size * tokens * shape.hidden, 3.0)
     exchange = both_ways(_exchange(size * tokens * shape.hidden, 1.0, layout.tensor))
     if not shape.head:
@@ -159,14 +159,14 @@ def _length(job: Workload, writes: bool) -> float:
     return float(job.target_len) if writes and job.target_len else job.real_len
 
 
-def _tokens(shape: TransformerShape, job: Workload, layout: Layout, writes: bool) -> Number:
+def _tokens(job: Workload, layout: Layout, writes: bool) -> Number:
     return layout.micro_batch * _length(job, writes) / layout.context
 
 
 def _seen(shape: TransformerShape, job: Workload, layout: Layout, writes: bool) -> Seen:
     length = _length(job, writes)
     return Seen(
-        tokens=_tokens(shape, job, layout, writes), length=length, keys=length, dtype=job.precision,
+        tokens=_tokens(job, layout, writes), length=length, keys=length, dtype=job.precision,
         causal=shape.causal and (writes or not shape.encoder), hidden=float(shape.hidden),
         rotary=not shape.positions, rank=job.adapter_rank, layout=layout,
     )  # fmt: skip
