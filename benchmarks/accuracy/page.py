@@ -168,8 +168,10 @@ def _reading() -> str:
     return """\
 ## What to keep in mind
 
-Priors (`src/assay/data/calibrations/0-*.toml`) and the formulas were written by people who had seen published figures,
-though they were fitted to none; no way of leaving out takes that away. A source that is left out leaves others of its
+Priors (`src/assay/data/calibrations/0-*.toml`), the widths by which constants may differ (`predict/hierarchy.py`) and
+the formulas were written by people who had seen these figures. No program fitted them, but some were chosen
+because held-out errors came out lower; no way of leaving out takes that away, so errors on results that nobody here has
+seen may be larger than those above. A source that is left out leaves others of its
 publisher, which share habits: the publisher's lines say how much that helps. A fit without a group starts where the fit
 to everything ended and is stopped after some rounds, so a trace of the group may be left in it. The limits that `make
 accuracy` holds each source to are in `tests/accuracy/limits.toml`: tightened by every better result, and loosened only
