@@ -144,6 +144,15 @@ not what the row says (its precision, its batch, its model, or our count of its 
 
 def _noise(found: Accuracy) -> str:
     return f"""\
+## What is left once the software is known
+
+The rows that teach, of sources with six or more on a device, twice: with their source left out, and with every second
+row of it known, which teaches what its software is like there. The difference is what sources differ by and do not say
+(frameworks, versions, settings), and what `assay calibrate` learns from a site's own runs. What is left then is our
+formulas' share, and noise.
+
+{tables.familiar(found)}
+
 ## The noise floor
 
 Rows that state the same of everything that is priced, and what they differ by: releases of software, who submitted,

@@ -12,6 +12,7 @@ from benchmarks.accuracy.figures import (
     checked,
     faster_ln,
     grouped,
+    language,
     name_of,
     speeds,
     whole,
@@ -91,6 +92,26 @@ def _noise(name: str, rows: Sequence[Held]) -> tuple[str, ...]:
         name, str(len(again)), str(len(members)), str(len(same)), ln(middle(same)), ln(p90(same)), str(len(other)),
         ln(middle(other)), ln(p90(other)), ln(middle(off_middle(again))), ln(ours),
     )  # fmt: skip
+
+
+def familiar(found: Accuracy) -> str:
+    """The same rows twice: with their source left out, and with every second row of it known."""
+    known = lambda rows: [one for one in rows if one.row.id in found.familiar_ln]  # noqa: E731
+    kinds = grouped(known(speeds(found)), lambda one: f"{one.facts.architecture} · {one.facts.regime}")
+    groups = {"language models on GPUs": known(language(found)), **kinds}
+    lines = [
+        (
+            name, str(len(mine)), *_ends([abs(faster_ln(one)) for one in mine]),
+            *_ends([abs(found.familiar_ln[one.row.id]) for one in mine]),
+        )
+        for name, mine in groups.items() if mine
+    ]  # fmt: skip
+    head = ("kind", "n", "source left out: median", "p90", "half of it known: median", "p90")
+    return table(head, lines)
+
+
+def _ends(errors: Sequence[float]) -> tuple[str, str]:
+    return ln(middle(errors)), ln(p90(errors))
 
 
 def _repeated(rows: Iterable[Held]) -> Mapping[str, list[Held]]:

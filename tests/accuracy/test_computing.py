@@ -53,6 +53,15 @@ def test_intervals_hold_about_nine_in_ten(found: Accuracy) -> None:
     assert 0.85 <= np.mean(inside) <= 1.0
 
 
+def test_who_knows_half_of_a_source_is_less_off_on_the_other_half(found: Accuracy) -> None:
+    """In this world sources differ by a factor of their own, and by noise of half a per cent."""
+    left_out = {held.row.id: abs(faster_ln(held)) for held in ordinary(found)}
+    known = {name: abs(off) for name, off in found.familiar_ln.items() if name in left_out}
+    assert len(known) == 36  # sources with six results on a device; the yardstick's tables have three
+    assert np.median(list(known.values())) < 0.01
+    assert np.median([left_out[name] for name in known]) > np.median(list(known.values()))
+
+
 def test_what_a_source_says_does_not_touch_the_prediction_of_it(found: Accuracy, tmp_path: Path) -> None:
     """The same world, but one source says everything is three times as fast: predictions of it stay.
 

@@ -69,7 +69,7 @@ def test_a_table_can_be_read_again() -> None:
 
 
 def test_no_world_at_all_makes_a_page_too() -> None:
-    nothing = Accuracy(files=0, held=(), skipped=(), yardstick=(), taught={}, thinned=0, unshipped=())
+    nothing = Accuracy(files=0, held=(), skipped=(), yardstick=(), taught={}, familiar_ln={}, thinned=0, unshipped=())
     assert "# How accurate is it?" in page(nothing, date(2026, 11, 28), 0.0)
     assert plots(nothing) == {}
     assert tables.noise(nothing).count("\n") == 1

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from assay.api.checking import Shelves, check, priors, published, shelf_of, shelves
+from assay.api.familiar import familiar
 from assay.api.learning import Learnt, learn, unfit
 from assay.api.leaving_out import (
     Key,
@@ -63,6 +64,7 @@ class Accuracy:
     skipped: tuple[Checked, ...]
     yardstick: tuple[Point, ...]
     taught: Mapping[str, int]  # results that teach, by architecture class
+    familiar_ln: Mapping[str, float]  # ln(measured/predicted speed) of rows whose source's other half taught, by id
     thinned: int  # rows that could teach and were left out because their source has very many
     unshipped: tuple[str, ...]  # sources that the shipped constants were not fitted on, though they could be
 
@@ -87,6 +89,7 @@ def accuracy(paths: Sequence[Path], tell: Tell = lambda words: None) -> Accuracy
         files=len(paths), held=held, skipped=skipped,
         yardstick=_yardstick([one.shipped for one in held], facts, known, taught, tell),
         taught={name: len(known.results) for name, known in taught.items()},
+        familiar_ln={row: off for name in classes for row, off in familiar(taught[name], tell).items()},
         thinned=_thinned(facts, shipped, results), unshipped=_unshipped(results),
     )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from assay.errors import InputError
 from assay.predict import trial
 from assay.predict import validate as filling
 from assay.predict.figures import STEADY, steps_per_s
-from assay.predict.fit import Fit, Observations, constants_of, fit, moved
+from assay.predict.fit import Fit, Observations, constants_of, fit, moved, speed_of
 from assay.predict.hierarchy import REFERENCE, Label, levels
 from assay.predict.ops import Array
 from assay.predict.regime import regime_of
@@ -92,18 +92,23 @@ def fit_all(taught: Sequence[Learnt], guess: Fit | None = None) -> Fit:
     return fit(_observations(taught), levels([one.label for one in taught]), guess=guess, rounds=10 if guess else 30)
 
 
-def residuals_of(taught: Sequence[Learnt], found: Fit | None) -> Array:
-    """ln(measured/predicted speed) of results by the constants of a fit; by the priors where there is none."""
-    own = [constants_for(one.label, found) for one in taught]
+def residuals_of(taught: Sequence[Learnt], found: Fit | None, *, familiar: bool = False) -> Array:
+    """ln(measured/predicted speed) of results by the constants of a fit; by the priors where there is none.
+
+    `familiar`: by what the fit says of the software of each result's source too, where it saw others of its results.
+    """
+    groups = [one.label.familiar if familiar else one.label.groups for one in taught]
+    own = [constants_for(one.label, found, mine) for one, mine in zip(taught, groups, strict=True)]
     steps = trial.step_seconds(trial.side_by_side([one.laid for one in taught]), _columns(own))
-    residuals: Array = np.array([one.ln_speed for one in taught]) + np.log(steps)
+    faster = [speed_of(found, mine) if found else 0.0 for mine in groups]
+    residuals: Array = np.array([one.ln_speed for one in taught]) + np.log(steps) - np.array(faster)
     return residuals
 
 
-def constants_for(label: Label, found: Fit | None) -> Constants:
-    """What a fit says of something with this label."""
+def constants_for(label: Label, found: Fit | None, groups: Mapping[str, str] | None = None) -> Constants:
+    """What a fit says of something with this label, or that is in these groups."""
     start = prior(label.architecture, label.regime)
-    return constants_of(start, found, label.groups) if found else start
+    return constants_of(start, found, groups or label.groups) if found else start
 
 
 def prior(architecture: str, regime: str = REFERENCE) -> Constants:
@@ -123,7 +128,7 @@ def _observations(taught: Sequence[Learnt]) -> Observations:
         ln_measured=np.array([one.ln_speed for one in taught]),
         ln_predicted=lambda constants: -np.log(trial.step_seconds(rows, constants)),
         start=_columns([prior(one.label.architecture, one.label.regime) for one in taught]),
-        sources=[f"{one.row.source} @ {one.label.device}" for one in taught],
+        sources=[one.label.software for one in taught],
     )
 
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.api.checking import Shelves, check, shelf_of
-from assay.api.learning import Learnt, constants_for, learnt
+from assay.api.learning import Learnt, learnt, residuals_of
 from assay.api.leaving_out import Taught, calibrations_without, fit_without
 from assay.api.placing import Facts
-from assay.predict import trial
-from assay.predict.fit import SPEED, Fit, constants_of
+from assay.predict.fit import Fit
 from assay.published import Checked, PublishedRow
 
 # Which table a row is of, by the first word of its source.
@@ -53,9 +52,4 @@ def _point(row: PublishedRow, facts: Mapping[str, Facts], known: Shelves, taught
 
 def _beside_s(one: Learnt, found: Fit | None) -> float:
     """The step by constants that hold the offsets of its source's software too, as its other models showed them."""
-    start = constants_for(one.label, None)
-    software = f"{one.row.source} @ {one.label.device}"
-    constants = constants_of(start, found, {**one.label.groups, "software": software}) if found else start
-    faster = found.offsets.get(("software", software, SPEED), 0.0) if found else 0.0
-    steps = trial.step_seconds(trial.side_by_side([one.laid]), constants)
-    return float(np.ravel(steps)[0]) * math.exp(-faster)
+    return math.exp(float(residuals_of([one], found, familiar=True)[0]) - one.ln_speed)

@@ -116,6 +116,11 @@ def constants_of(start: Constants, found: Fit, groups: Mapping[str, str]) -> Con
     return moved(start, offsets)
 
 
+def speed_of(found: Fit, groups: Mapping[str, str]) -> float:
+    """Logarithm of the factor on the whole step's speed that a fit found for something that belongs to these groups."""
+    return sum(found.offsets.get((level, group, SPEED), 0.0) for level, group in groups.items())
+
+
 def moved(start: Constants, offsets: Mapping[str, float]) -> Constants:
     """Constants moved by offsets of their logits or logarithms; numbers, not columns."""
     columns = _moved(start, {name: np.asarray(offset) for name, offset in offsets.items()})

@@ -54,6 +54,16 @@ class Label:
         kind = "" if self.regime == REFERENCE else f"{self.architecture} {self.regime}"
         return {"class": self.architecture, "maker": maker, "device": self.device, "kind": kind}
 
+    @property
+    def software(self) -> str:
+        """Its source's software on its device."""
+        return f"{self.source} @ {self.device}"
+
+    @property
+    def familiar(self) -> Mapping[str, str]:
+        """Its groups to somebody who knows its source's software."""
+        return {**self.groups, "software": self.software}
+
 
 def levels(labels: Sequence[Label]) -> list[Level]:
     """The levels that constants of these results are shared by, the broadest first."""
@@ -61,5 +71,4 @@ def levels(labels: Sequence[Label]) -> list[Level]:
         Level(name=name, groups=[label.groups[name] for label in labels], free=free)
         for name, free in (("class", CLASS), ("maker", MAKER), ("device", DEVICE), ("kind", KIND))
     ]
-    software = [f"{label.source} @ {label.device}" for label in labels]
-    return [*found, Level(name="software", groups=software, free=SOFTWARE)]
+    return [*found, Level(name="software", groups=[label.software for label in labels], free=SOFTWARE)]
