@@ -64,6 +64,7 @@ def test_letters_and_names_say_the_same() -> None:
         ("oo=host", "offload_optimizer", Offload.HOST),
         ("oa=nvme", "offload_activations", Offload.NVME),
         ("offload-activations=1", "offload_activations", Offload.HOST),
+        ("lc=8", "loss_chunks", 8),
     ],
 )
 def test_levels_are_written_as_words_or_as_numbers(text: str, field: str, value: object) -> None:
@@ -106,6 +107,7 @@ def test_nothing_said_is_the_default_plan() -> None:
         ("cpk=star", "ring, gather or ulysses: 0, 1 or 2"),
         ("oo=disk", "none, host or nvme: 0, 1 or 2"),
         ("oa=3", "none, host or nvme: 0, 1 or 2"),
+        ("lc=0", "1 or more"),
         ("ppz=gpipe", 'did you mean "pp" or "pps"'),
         ("=8", "write name=value"),
     ],

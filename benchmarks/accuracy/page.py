@@ -103,6 +103,15 @@ Peak memory, and parts of it. No constant of it is fitted; only the plan can dep
 
 {tables.memory(found)}
 
+### Each peak
+
+What all devices together held, over the parameters. Mixed precision with Adam is 16 to 20 bytes a parameter of state,
+and what is not cut over all devices counts as often as there are copies. Where a source's figures lie a constant factor
+above that for every plan, its program or its way of measuring keeps something that no column states: copies of
+gradients and weights while the optimizer steps, an allocator's reserve.
+
+{tables.peaks(found)}
+
 ## Single layers
 
 {tables.layers(found)}"""

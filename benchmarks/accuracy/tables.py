@@ -25,6 +25,7 @@ from assay.cli.validate import reasons
 from assay.predict.score import repeats
 
 HEAD = ("n", "median", "p90", "bias", "rank", "inside", "high/low")
+_GIB = 2.0**30
 MORE = ("median", "p90", "bias", "inside", "high/low")
 SHIPPED = ("median", "p90", "inside")
 
@@ -48,6 +49,22 @@ def by_kind(found: Accuracy) -> str:
 def memory(found: Accuracy) -> str:
     """Memory by source and figure. No constant of it is learnt, so nothing has to be left out."""
     return _parts([one for one in found.held if "mem" in one.row.metric_name])
+
+
+def peaks(found: Accuracy) -> str:
+    """Every peak memory, with what all devices together held per parameter: state is 16 to 20 bytes of it with Adam."""
+    rows = [one for one in found.held if one.row.metric_name == "peak_mem_GB"]
+    lines = [
+        (
+            one.row.source, one.row.model, f"{one.facts.devices} × {one.facts.device}", one.source.plan or "",
+            f"{one.row.metric_value:.4g}", f"{one.source.predicted or 0:.4g}", change(faster_ln(one)),
+            *(f"{value * one.facts.devices * _GIB / one.facts.parameters:.0f}"
+              for value in (one.row.metric_value, one.source.predicted or 0.0)),
+        )
+        for one in rows
+    ]  # fmt: skip
+    head = ("source", "model", "devices", "plan", "measured, GB", "predicted", "off", "bytes a parameter", "predicted")
+    return table(head, lines)
 
 
 def layers(found: Accuracy) -> str:

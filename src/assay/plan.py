@@ -55,7 +55,7 @@ SHORT = {
     "dp": "data", "tp": "tensor", "pp": "pipeline", "vp": "virtual", "cp": "context", "ep": "expert",
     "mbs": "micro_batch", "zero": "zero_stage", "sp": "sequence_parallel", "ac": "recompute",
     "flash": "flash_attention", "fused": "fused", "acl": "recompute_layers", "shard": "shard", "pps": "schedule",
-    "cpk": "context_kind", "oo": "offload_optimizer", "oa": "offload_activations",
+    "cpk": "context_kind", "oo": "offload_optimizer", "oa": "offload_activations", "lc": "loss_chunks",
 }  # fmt: skip
 
 
@@ -87,6 +87,7 @@ class Plan:
     context_kind: Ints = ContextKind.RING
     offload_optimizer: Ints = Offload.NONE
     offload_activations: Ints = Offload.NONE
+    loss_chunks: Ints = 1  # pieces of the micro-batch whose logits are made, scored and forgotten one by one
 
     def __post_init__(self) -> None:
         """Refuse a layout that cannot be; the columns of a grid come from the search, which makes only what can."""

@@ -10,8 +10,8 @@ from assay.model import Model
 
 Task = Literal["train", "finetune", "serve"]
 Optimizer = Literal["adam", "adam-8bit", "adafactor", "sgd", "muon"]
-# How weights and their state are stored: 16 bits with a master copy in 32, all in 32 bits, or all in 16.
-Storage = Literal["mixed", "single", "half"]
+# How weights and their state are stored: 16 bits with a master copy in 32, all in 32 bits, all in 16, frozen ones in 4.
+Storage = Literal["mixed", "single", "half", "nf4"]
 OPTIMIZERS, STORAGES = get_args(Optimizer), get_args(Storage)
 
 
@@ -35,6 +35,9 @@ class Workload:
     storage: Storage | None = None  # None: "single" for a job in fp32 or tf32, else "mixed"
     gradient_bytes: float | None = None  # each gradient takes on the wire; None: 4
     adapter_rank: int | None = None  # LoRA: only low-rank adapters of this rank learn
+    attention_pace: float = (
+        1.0  # of a fused attention kernel that was written for its device, what the one in use reaches
+    )
     expert_imbalance: float = 1.0  # tokens of the fullest expert-parallel device over the mean
     expert_capacity: float | None = None  # tokens beyond this many times the mean are dropped
     feed: Feed | None = None  # None: nothing is said of where its data come from, and nothing is claimed
@@ -47,6 +50,10 @@ class Workload:
             raise ValueError("mean_len must be above 0 and at most seq_len")
         if self.adapter_rank is not None and self.adapter_rank < 1:
             raise ValueError("adapter_rank must be 1 or more")
+        if self.storage == "nf4" and self.adapter_rank is None:
+            raise ValueError("storage nf4 is for frozen weights: it needs an adapter_rank")
+        if not 0 < self.attention_pace <= 1:
+            raise ValueError("attention_pace must be above 0 and at most 1")
         if self.expert_imbalance < 1.0 or (self.expert_capacity is not None and self.expert_capacity < 1.0):
             raise ValueError("expert_imbalance and expert_capacity are 1 or more")
         if self.target_tokens is not None and not self.target_tokens > 0:

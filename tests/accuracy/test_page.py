@@ -55,6 +55,12 @@ def test_goals_are_judged_by_their_figures(found: Accuracy) -> None:
     assert memory.met is False
 
 
+def test_every_peak_memory_is_listed_with_what_it_is_a_parameter(text: str) -> None:
+    (row,) = read_table(text, "Each peak")
+    assert (row["devices"], row["off"]) == ("16 × h100-sxm", "−9 %")
+    assert 16 < float(row["bytes a parameter"]) < 300
+
+
 def test_repetitions_of_a_setting_are_the_noise_floor(text: str) -> None:
     (row, _) = read_table(text, "The noise floor")
     assert int(row["settings"]) == 15

@@ -285,6 +285,36 @@ def test_a_higher_rank_costs_more():
     assert held == sorted(held)
 
 
+@given(st.sampled_from([1, 8]), st.sampled_from([0, 3]))
+def test_frozen_weights_in_four_bits_take_a_quarter_of_the_room_and_some_time(tensor, zero):
+    job = training(gpt(layers=24, hidden=4096, heads=32), global_batch=32, adapter_rank=16)
+    packed, plan = replace(job, storage="nf4"), Plan(data=8 // tensor, tensor=tensor, zero_stage=zero, micro_batch=4)
+    assert 0.25 < part(packed, plan, "weights") / part(job, plan, "weights") < 0.4  # embedding and logits stay wide
+    assert step(packed, cluster(), plan) > step(job, cluster(), plan) or zero == 3  # less is gathered
+    assert step(packed, cluster(), plan) < 1.1 * step(job, cluster(), plan)
+
+
+def test_only_frozen_weights_are_packed():
+    with pytest.raises(ValueError, match="adapter_rank"):
+        training(storage="nf4")
+
+
+@given(st.integers(2, 64), st.sampled_from([1, 2, 8]))
+def test_a_loss_in_pieces_holds_the_logits_of_one(chunks, pipeline):
+    job = training(gpt(layers=24, hidden=2048, heads=16), global_batch=64)
+    whole = Plan(data=8 // pipeline, pipeline=pipeline, micro_batch=4, recompute=Recompute.FULL)
+    pieces = replace(whole, loss_chunks=chunks)
+    assert legal.problem(job, cluster(), pieces) == ""
+    assert peak(job, pieces) <= peak(job, whole)
+    if pipeline == 1:
+        assert part(job, pieces, "logits") == pytest.approx(part(job, whole, "logits") / chunks)
+
+
+def test_a_loss_has_no_more_pieces_than_tokens():
+    job = training(seq_len=16, global_batch=8)
+    assert "fewer than lc = 32; nearest legal lc: 16" in legal.problem(job, cluster(), Plan(data=8, loss_chunks=32))
+
+
 # --- fewer bits -----------------------------------------------------------------------------------------------------
 
 NARROW = gpu(peak_flop_per_s={"bf16": 300e12, "fp8": 600e12})

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from assay.api import learning
 from assay.api.checking import check, published, shelves
 from assay.errors import InputError
-from assay.plan import Recompute
+from assay.plan import Offload, Plan, Recompute
 from assay.predict import row_words as words_of
 from assay.predict import validate as filling
 from assay.predict.calibrated import Calibrated
@@ -298,6 +298,46 @@ def test_the_experts_of_a_row_that_names_none_are_the_catalogs():
     told = check(row(model="Mixtral 8x7B", family="moe", metric_value=1000.0, **dict.fromkeys(SHAPE)), shelves())
     assert told.skipped is None
     assert "shape of mixtral-8x7b" in told.assumed
+
+
+def test_a_rung_of_a_ladder_stands_on_those_below():
+    def rung(notes: str) -> filling.Case:
+        return case(notes=f"{notes} (cumulative ladder); peak memory ACTIVE GiB", **PLAN | {"dp": 8, "tp": 1})
+
+    plan = rung("+activation ckpt").options.kept
+    assert (plan.fused, plan.loss_chunks, plan.offload_activations) == (True, 8, Offload.NONE)
+    assert rung("+packed").options.kept == Plan(fused=False)
+    assert rung("+act offload").options.kept.offload_activations == Offload.HOST
+    assert rung("+8bit AdamW").job.optimizer == "adam-8bit"
+    packed = rung("QLoRA")
+    assert (packed.job.storage, packed.job.adapter_rank, packed.options.kept.loss_chunks) == ("nf4", 16, 8)
+    assert packed.options.kept.offload_activations == Offload.NONE
+    assert case(notes="packed").options.kept == Plan()  # a word alone is no ladder
+
+
+@pytest.mark.parametrize(
+    ("notes", "where"),
+    [("act offload=False; learned", Offload.NONE), ("act offload=True", Offload.HOST), ("no recompute", Offload.NONE),
+     ("with activation offloading", Offload.HOST), ("activation offload: off", Offload.NONE)],
+)  # fmt: skip
+def test_activations_go_where_a_row_says(notes, where):
+    assert case(notes=notes).options.kept.offload_activations == where
+
+
+def test_memory_that_counts_tensors_alone_is_less():
+    cells = PLAN | {"metric_name": "peak_mem_GB", "metric_value": 20.0}
+    whole, alone = (check(row(notes=n, **cells), shelves()).predicted for n in ("", "peak memory ACTIVE GiB"))
+    assert 1.3 < whole - alone < 4.0
+
+
+def test_a_dense_row_whose_shape_is_the_catalogs_is_the_catalogs():
+    """Llama-3.2-3B has one matrix for what it reads and what it writes, which no column says."""
+    cells = {"layers": 28, "hidden": 3072, "heads": 24, "ffn_hidden": 8192}
+    known = shelves().model("llama-3.2-3b")
+    same, other = (model_of(row(**cells | more, vocab=128256), known)[0] for more in ({}, {"layers": 30}))
+    assert (same.name, same.shape.tied) == ("llama-3.2-3b", True)
+    assert other.shape.layers == 30
+    assert model_of(row(**cells, vocab=128512), known)[0].shape.vocab == 128512
 
 
 @pytest.mark.parametrize("cells", [{"row_flag": "LORA"}, {"model": "llama-lora"}, {"family": "peft-dense"}], ids=str)

@@ -22,6 +22,7 @@ class Device:
 
     flop_per_s: Number  # of matrix products at the job's precision
     wide_flop_per_s: Number  # of those that stay at 16 bits where the job has fewer
+    attention_flop_per_s: Number  # of fused attention, which runs in 16 bits
     operand_bits: Number  # of the precision that products really run in
     wide_bits: Number
     bandwidth_bytes_per_s: Number
@@ -35,17 +36,18 @@ class Device:
     nodes: Number
 
 
-def device(system: System, precision: str) -> Device:
+def device(system: System, precision: str, attention_pace: float = 1.0) -> Device:
     """A system's accelerator as a job of this precision sees it; raises InputError where it has no such unit."""
     chip = system.accelerator
     found = peak_flop_per_s(chip, precision)
     if found is None:
         raise InputError(f"{chip.name} has no {precision} peak", hint=f"known: {', '.join(chip.peak_flop_per_s)}")
     wide = found if operand_bytes(precision) > 1.0 else peak_flop_per_s(chip, "bf16") or found
+    wide_flop_per_s = min(found[0], wide[0]) if operand_bytes(precision) < 2.0 else wide[0]
     inside = chip.on_chip_bandwidth_bytes_per_s or 0.0
     cached = bool(chip.on_chip_bytes) and inside > chip.bandwidth_bytes_per_s
     return Device(
-        flop_per_s=found[0], wide_flop_per_s=min(found[0], wide[0]) if operand_bytes(precision) < 2.0 else wide[0],
+        flop_per_s=found[0], wide_flop_per_s=wide_flop_per_s, attention_flop_per_s=attention_pace * wide_flop_per_s,
         operand_bits=8.0 * _operand(found[1]), wide_bits=8.0 * _operand(wide[1]),
         bandwidth_bytes_per_s=chip.bandwidth_bytes_per_s, cache_bytes=(chip.on_chip_bytes or 0.0) if cached else 0.0,
         cache_bytes_per_s=inside if cached else chip.bandwidth_bytes_per_s, units=float(chip.compute_units or 0),

@@ -6,7 +6,7 @@ What a job's operations are (`Table`) does not depend on constants: it is laid o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from assay.predict.ops import Array, bytes_of
 from assay.predict.power import node_power_w
 from assay.predict.schedule import Exchanges, Job, step_terms
 from assay.predict.stages import Stages, stages
-from assay.predict.state import state_of
+from assay.predict.state import PACKED_BYTES, state_of
 from assay.workload import Workload
 
 COMPUTING = (*COMPUTE, "head", "optimizer")
@@ -90,7 +90,8 @@ def lay_out(job: Workload, system: System, plan: Plan) -> Laid:
     layout, grid = layers.layout_of(layouts), _grid(plan)
     return Laid(
         layouts=layouts, book=layers.book_of(as_run(job, system), layout), held=memory.activation_columns(job, layout),
-        groups=layers.axes_of(*_groups(grid["tensor"], _stages(job, grid))), device=device(system, job.precision),
+        groups=layers.axes_of(*_groups(grid["tensor"], _stages(job, grid))),
+        device=device(system, job.precision, job.attention_pace),
         fabric=fabric(system),
     )  # fmt: skip
 
@@ -217,6 +218,7 @@ def _memory(job: Workload, plans: Plans, constants: Constants) -> dict[str, Arra
         virtual=grid["virtual"], schedule=grid["schedule"],
         again=plans.again,
         offload_optimizer=grid["offload_optimizer"], offload_activations=grid["offload_activations"],
+        loss_chunks=grid["loss_chunks"],
         frozen=job.adapter_rank is not None,
     )  # fmt: skip
     return memory.memory_parts(held, constants)
@@ -229,10 +231,12 @@ def _grid(plan: Plan) -> dict[str, Array]:
 
 def _stages(job: Workload, grid: Mapping[str, Array]) -> Stages:
     writes, shape = family(job.model), job.model.shape
+    size = writes.sizes(shape)
+    if job.stored == "nf4":  # what is looked up and the output matrix stay in 16 bits
+        wider = 2.0 / PACKED_BYTES
+        size = replace(size, embedding=wider * size.embedding, head=wider * size.head)
     names = ("tensor", "pipeline", "virtual", "data", "context", "expert", "shard")
-    return stages(
-        writes.sizes(shape), writes.limits(shape, job).layers, job.adapter_rank, **{name: grid[name] for name in names}
-    )
+    return stages(size, writes.limits(shape, job).layers, job.adapter_rank, **{name: grid[name] for name in names})
 
 
 def _groups(tensor: Array, on: Stages) -> tuple[Array, ...]:

@@ -12,7 +12,7 @@ from assay.plan import Plan, Recompute
 from assay.predict import estimate, search
 from assay.predict.calibrated import Calibrated
 from assay.predict.families import family
-from assay.predict.row_words import per_process
+from assay.predict.row_words import per_process, tensors_only
 from assay.published import PublishedRow
 from assay.workload import Workload
 
@@ -33,6 +33,8 @@ class Case:
 
 def metric_of(row: PublishedRow, case: Case, plan: Plan, calibrated: Calibrated) -> float:
     """Our prediction in the unit of the row."""
+    if row.metric_name == "peak_mem_GB" and tensors_only(row):
+        return _tensors_gb(case, plan, calibrated)
     if row.metric_name in MEMORY_METRICS:
         return MEMORY_METRICS[row.metric_name](case, plan, calibrated)
     if row.metric_name in _LAYER_METRICS:
@@ -68,6 +70,12 @@ def _memory(case: Case, plan: Plan, calibrated: Calibrated) -> Mapping[str, floa
 
 def _peak_gb(case: Case, plan: Plan, calibrated: Calibrated) -> float:
     return sum(_memory(case, plan, calibrated).values()) / _GIB
+
+
+def _tensors_gb(case: Case, plan: Plan, calibrated: Calibrated) -> float:
+    """What tensors take, without what the allocator and the driver take beside them."""
+    parts = _memory(case, plan, calibrated)
+    return (sum(parts.values()) - parts["fragmentation"] - parts["reserve"]) / _GIB
 
 
 def _state_gb(case: Case, plan: Plan, calibrated: Calibrated) -> float:

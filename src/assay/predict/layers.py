@@ -111,7 +111,7 @@ def micro_batch(columns: Columns) -> dict[str, Array]:
 
 def points(job: Workload, plan: Plan, system: System, constants: Constants) -> tuple[Point, ...]:
     """Each kind of operation of one plan, summed over a step on one device: its work, its bytes, its time."""
-    writes, shape, on = family(job.model), job.model.shape, device(system, job.precision)
+    writes, shape, on = family(job.model), job.model.shape, device(system, job.precision, job.attention_pace)
     layout = layout_of(axes_of(*layout_columns(plan)))
     job = as_run(job, system)
     runs = job.global_batch / float(np.asarray(plan.data * plan.micro_batch).ravel()[0])

@@ -47,7 +47,7 @@ def problem(job: Workload, system: System, plan: Plan) -> str:
     at = family(job.model).limits(job.model.shape, job)
     checks = (
         _divided(job, plan, at), _counted(plan, system.accelerators), _expert_problem(job, plan, at.experts),
-        _shared(plan, at.heads), _idle(plan, at.layers), _scheduled(job, plan),
+        _shared(plan, at.heads), _idle(plan, at.layers), _scored(job, plan), _scheduled(job, plan),
     )  # fmt: skip
     return next(filter(None, checks), "")
 
@@ -119,6 +119,14 @@ def _idle(plan: Plan, layers: int) -> str:
     if plan.shard and plan.zero_stage == 0:
         return f"shard = {plan.shard} says what ZeRO shards over, and zero = 0 shards nothing; nearest legal shard: 0"
     return ""
+
+
+def _scored(job: Workload, plan: Plan) -> str:
+    """Logits that are made piece by piece: of a micro-batch's tokens, and where there are any."""
+    tokens = job.seq_len * int(plan.micro_batch) // int(plan.context) if job.model.has_tokens else 1
+    if plan.loss_chunks <= tokens:
+        return ""
+    return f"a micro-batch has {tokens} tokens, fewer than lc = {plan.loss_chunks}; nearest legal lc: {tokens}"
 
 
 def _expert_problem(job: Workload, plan: Plan, experts: int) -> str:

@@ -36,6 +36,7 @@ class Held:
     again: Array  # share of a stage's layers that is recomputed, where layers are
     offload_optimizer: Array
     offload_activations: Array
+    loss_chunks: Array
     frozen: bool  # only adapters learn
 
 
@@ -62,7 +63,7 @@ def memory_parts(job: Held, constants: Constants) -> dict[str, Array]:
     the output matrix and the logits.
     """
     p, alone, on = job.pipeline, job.pipeline == 1, job.stages
-    head = job.columns["head"]
+    head = job.columns["head"] / job.loss_chunks
     dense, experts = (bytes_per_parameter(n, job.zero_stage, job.state) for n in (on.sharding, on.expert_sharding))
     each = dense[0] if job.frozen else sum(dense, np.zeros(()))
     flying, second, final = _flying(job)

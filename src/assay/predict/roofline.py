@@ -90,7 +90,7 @@ def seconds(work: Work, on: Device, constants: Constants) -> Array:
     )  # fmt: skip
     shape[work.kind == CONV] = np.maximum(shape[work.kind == CONV], _VECTOR_SHARE)
     computing = np.where(product, share * shape, constants.attention)
-    rate = np.where(work.kind == ATTENTION, on.wide_flop_per_s, peak)  # fused attention runs in 16 bits
+    rate = np.where(work.kind == ATTENTION, on.attention_flop_per_s, peak)
     spent: Array = work.repeats * np.maximum(work.flop / (rate * computing), moving)
     return spent
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from assay.errors import InputError
 from assay.model import Attention, Block, FeedForward, Model, TransformerShape
@@ -14,9 +15,8 @@ _NO_TOKENS = ("convnet", "dlrm", "diffusion", "rnn")  # families that a depth an
 
 def model_of(row: PublishedRow, known: Model | None) -> tuple[Model, tuple[str, ...]]:
     """The row's shape; the catalog's where the row names a model but no shape; a typical one for its size at last."""
-    listed = known is not None and _alike(row, known)
-    if known is not None and listed:
-        return known, () if row.layers else (f"shape of {known.name}",)
+    if known is not None and _alike(row, known):
+        return _with_vocab(row, known), () if row.layers else (f"shape of {known.name}",)
     if row.layers and row.hidden and row.family not in _NO_TOKENS:
         return _shaped(row, row.layers, row.hidden, known), ()
     if known is not None:
@@ -30,11 +30,24 @@ def model_of(row: PublishedRow, known: Model | None) -> tuple[Model, tuple[str, 
 
 
 def _alike(row: PublishedRow, known: Model) -> bool:
-    """Whether the catalog's model is what the row states, with more detail: experts, latent attention, windows."""
+    """Whether the catalog's model is what the row states, with more detail: experts, windows, tied matrices."""
     shape = known.shape
-    if not isinstance(shape, TransformerShape) or row.family != "moe":
+    if not isinstance(shape, TransformerShape) or row.family not in ("moe", "dense"):
         return False
-    return (row.layers in (None, shape.layers)) and (row.hidden in (None, shape.hidden))
+    first = shape.blocks[0]
+    said = [(row.layers, shape.layers), (row.hidden, shape.hidden)]
+    if row.family == "dense":  # of experts and latent attention sources count differently
+        said += [(row.heads, first.attention.heads), (row.kv_heads, first.attention.kv_heads)]
+        said += [(row.ffn_hidden, first.ffn.hidden)]
+    return all(stated in (None, ours) for stated, ours in said)
+
+
+def _with_vocab(row: PublishedRow, known: Model) -> Model:
+    """As many words as the row says: sources pad them differently."""
+    shape = known.shape
+    if not isinstance(shape, TransformerShape) or row.vocab in (None, shape.vocab) or row.family != "dense":
+        return known
+    return replace(known, shape=replace(shape, vocab=row.vocab))
 
 
 def _shaped(row: PublishedRow, layers: int, hidden: int, known: Model | None) -> Model:

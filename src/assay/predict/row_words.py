@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from assay.hardware import System
-from assay.plan import Recompute
+from assay.hardware import Accelerator, System
+from assay.plan import Offload, Recompute
 from assay.published import PublishedRow
 from assay.workload import Optimizer, Storage
 
@@ -17,6 +17,10 @@ _SHORT_SHARE = 0.85
 # BERT's second phase on Wikipedia has sequences of 250 tokens on average (MLPerf's logs); these pre-train in bins of
 # equal length (LDDL), so that padding is not worked on.
 _BINNED, _WIKIPEDIA_MEAN = re.compile(r"DeepLearningExamples BERT"), 250.0
+_LADDER = ("packed", "compile", "chunked CE", "activation ckpt", "opt in bwd", "act offload", "8bit AdamW")
+_ADAPTED = 3  # of them, the last that adapters have too
+_KERNELS = {"h100": "2024-07", "h200": "2024-07", "gh200": "2024-07"}
+_OLDER_KERNEL = 0.6
 _RANK = 16  # of adapters where a row names none: what MLPerf's fine-tuning and most recipes use
 
 
@@ -39,14 +43,48 @@ def adapter_rank(row: PublishedRow) -> int | None:
     return _RANK if re.search(r"lora|peft", text) or re.match(r"Q?LoRA\b", row.notes) else None
 
 
+def rungs(row: PublishedRow) -> str:
+    """What a row's notes name, with all that came before it where they are a rung of torchtune's ladder.
+
+    Its optimisations add up, and adapters stand on all those that are left of them.
+    """
+    if "cumulative ladder" not in row.notes:
+        return row.notes
+    told = next((i for i, rung in enumerate(_LADDER) if rung in row.notes), _ADAPTED)
+    return ", ".join((row.notes, *_LADDER[: told + 1]))
+
+
+def loss_chunks(row: PublishedRow) -> int:
+    """Pieces that the loss is worked on in: 8 where a row says that it is, as torchtune has it."""
+    return 8 if re.search(r"chunked (CE|cross|loss)", rungs(row), re.IGNORECASE) else 1
+
+
+def offload_activations(row: PublishedRow) -> Offload:
+    """Where activations go between passes, where a row says that they go."""
+    goes = re.search(r"\bact(ivation)?s? offload(ing)?\b(?!\s*[=:]?\s*(false|no|off)\b)", rungs(row), re.IGNORECASE)
+    return Offload.HOST if goes else Offload.NONE
+
+
+def fused(row: PublishedRow) -> bool:
+    """Whether pointwise operations are fused: not on the rungs below the one that compiles."""
+    return "cumulative ladder" not in row.notes or "compile" in rungs(row)
+
+
+def tensors_only(row: PublishedRow) -> bool:
+    """Whether a row's memory is what its allocator had handed out, without what it and the driver keep."""
+    return bool(re.search(r"memory (active|allocated)", row.notes, re.IGNORECASE))
+
+
 def storage(row: PublishedRow) -> Storage | None:
-    """How a row's weights and their state are stored, where its words say that all of it has 16 bits."""
+    """How a row's weights and their state are stored, where its words say that they have 16 bits, or 4."""
+    if re.match(r"QLoRA\b", row.notes) or "qlora" in row.model.lower():
+        return "nf4"
     return "half" if "pure" in row.precision.lower() or row.source.startswith("torchtune") else None
 
 
 def optimizer(row: PublishedRow, samples: bool) -> Optimizer:
     """The optimizer a row names; else momentum for pictures and clicks, Adam for tokens."""
-    if re.search(r"8-?bit Adam", row.notes):
+    if re.search(r"8-?bit Adam", rungs(row)):
         return "adam-8bit"
     return "sgd" if samples else "adam"
 
@@ -128,6 +166,18 @@ def sequence_parallel_of(row: PublishedRow, tensor: int | None) -> tuple[bool, .
     """As stated; without tensor parallelism there is nothing to spread, whatever is stated."""
     stated = {"y": (True,), "n": (False,)}.get(row.sp[:1].lower(), (False, True))
     return (False,) if tensor == 1 else stated
+
+
+def attention_pace(row: PublishedRow, chip: Accelerator) -> float:
+    """What a row's fused attention kernel reaches of one that was written for its device.
+
+    FlashAttention-2 was written for devices without asynchronous units; on an H100 the next version is 1.5 to 2.0
+    times as fast forward and 1.5 to 1.75 backward (Shah et al. 2024, arXiv 2407.08608, §4.1). A device's maker had
+    kernels of its own before that, which MLPerf's submitters use.
+    """
+    since = next((month for name, month in _KERNELS.items() if chip.name.startswith(name)), "")
+    makers = re.search(rf"{re.escape(chip.vendor)}|MLPerf", row.source, re.IGNORECASE)
+    return _OLDER_KERNEL if row.date[:7] < since and not makers else 1.0
 
 
 def flash_attention(row: PublishedRow) -> bool:

@@ -16,7 +16,15 @@ _MOMENTS = {"adam": 8.0, "adam-8bit": 2.0, "adafactor": 0.02, "sgd": 4.0, "muon"
 # FLOP of one update a parameter of a matrix: Muon's five Newton-Schulz steps of three products along its short edge h
 # come to 5·3·2·h; h ≈ 4096. Shared by the replicas that shard the state.
 _UPDATE_FLOP = {"muon": 5.0 * 3.0 * 2.0 * 4096.0}
-_STORED = {"mixed": (2.0, 4.0, 4.0), "single": (4.0, 4.0, 0.0), "half": (2.0, 2.0, 0.0)}  # weight, gradient, master
+# Of a frozen weight in 4 bits, with scales in 8 of blocks of 64 and in 32 of 256 such (Dettmers et al. 2023, §3).
+PACKED_BYTES = (4.0 + 8.0 / 64.0 + 32.0 / (64.0 * 256.0)) / 8.0
+# Weight, gradient, master copy.
+_STORED = {
+    "mixed": (2.0, 4.0, 4.0),
+    "single": (4.0, 4.0, 0.0),
+    "half": (2.0, 2.0, 0.0),
+    "nf4": (PACKED_BYTES, 4.0, 4.0),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

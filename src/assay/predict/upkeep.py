@@ -60,7 +60,7 @@ def saved_bytes(job: Workload) -> float:
     learning = float(parameters(shape))
     if job.adapter_rank is not None:
         learning = float(writes.sizes(shape).adapters * job.adapter_rank * writes.limits(shape, job).layers)
-    return learning * float(state.weight_bytes + state.optimizer_bytes)
+    return learning * float(max(state.weight_bytes, 2.0) + state.optimizer_bytes)
 
 
 def told(found: Upkeep, kept: Checkpoint, devices: int) -> str:

@@ -73,6 +73,7 @@ def case_of(row: PublishedRow, system: System, known: Model | None) -> Case:
         name=row.id, model=model, seq_len=seq_len, global_batch=batch, precision=precision,
         mean_len=words.mean_len(row, seq_len), adapter_rank=words.adapter_rank(row),
         optimizer=words.optimizer(row, model.family in ("convnet", "dlrm")), storage=words.storage(row),
+        attention_pace=words.attention_pace(row, machine.accelerator),
     )  # fmt: skip
     assumed += (_PER_PROCESS,) if words.per_process(row) else ()
     assumed += told + spoken + lengths + (() if row.recompute or model.family in _SAMPLES else (_RECOMPUTED,))
@@ -121,7 +122,11 @@ def _options(
         zero_stage=_zero(row, chip, data), uneven=True,
         again=_AGAIN if not row.recompute else (1.0,), room=_ROOM, recompute=words.recompute_of(row.recompute),
         flash_attention=(words.flash_attention(row),), sequence_parallel=words.sequence_parallel_of(row, tensor),
-        kept=Plan(shard=_shard(row, data), recompute_layers=_layers_again(row, job, pipeline or 1)),
+        kept=Plan(
+            shard=_shard(row, data), recompute_layers=_layers_again(row, job, pipeline or 1),
+            fused=words.fused(row), loss_chunks=words.loss_chunks(row),
+            offload_activations=words.offload_activations(row),
+        ),
     )  # fmt: skip
 
 

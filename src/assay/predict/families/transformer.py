@@ -28,12 +28,14 @@ from assay.predict.ops import (
     pointwise,
     with_gradients,
 )  # fmt: skip
+from assay.predict.state import PACKED_BYTES
 from assay.workload import Workload
 
 # Bytes per element of the residual stream that the pointwise operations of a layer move, in units of an activation:
 # two norms (read, write) and two residual adds with dropout (read both, write, 1-byte mask).
 _STREAM_PASSES = 11.0
 _NORMS = 4.0 / _STREAM_PASSES  # of these, what norms alone move
+_MATRICES = 7.0  # of a gated layer: four of attention, three of the MLP
 _MASKED_SHARE = 0.15  # of positions that a masked language model predicts (Devlin et al. 2019)
 
 
@@ -122,7 +124,7 @@ def _block_ops(block: Block, shape: TransformerShape, job: Workload, layout: Lay
     return [
         *attention.attention_ops(block.attention, on), *crossed,
         *feed_forward.feed_forward_ops(block.ffn, on, job),
-        *_stream_ops(block, shape, on), *_tensor_ops(block, on),
+        *_stream_ops(block, shape, on), *_tensor_ops(block, on), *_unpacking(block, shape, job, layout),
     ]  # fmt: skip
 
 
@@ -201,6 +203,16 @@ def _stream_ops(block: Block, shape: TransformerShape, on: Seen) -> list[Op]:
     passes = _STREAM_PASSES * max(1.0, block.norms / 2.0)
     moved = passes * bytes_of(on.dtype) * on.tokens * shape.hidden / spread
     return pointwise("norms and residuals", moved, 6.0, again=_NORMS * np.asarray(on.layout.flash_attention))
+
+
+def _unpacking(block: Block, shape: TransformerShape, job: Workload, layout: Layout) -> list[Op]:
+    """Frozen weights in 4 bits are brought to 16 before every product that reads them (Dettmers et al. 2023, §3)."""
+    if job.stored != "nf4":
+        return []
+    experts = _expert_parameters(block, shape.hidden)
+    shared = layer_parameters(block, shape.hidden) - experts
+    here = shared / layout.tensor + experts / np.maximum(layout.expert, layout.tensor)
+    return pointwise("unpacking", (PACKED_BYTES + 2.0) * here, _MATRICES, backward=1.0)
 
 
 def _tensor_ops(block: Block, on: Seen) -> list[Op]:
