@@ -157,8 +157,8 @@ def _noise(found: Accuracy) -> str:
 
 The rows that teach, of sources with six or more on a device, twice: with their source left out, and with every second
 row of it known, which teaches what its software is like there. The difference is what sources differ by and do not say
-(frameworks, versions, settings), and what `assay calibrate` learns from a site's own runs. What is left then is our
-formulas' share, and noise.
+(frameworks, versions, settings), and what `assay calibrate` learns from a site's own runs. What is left then is noise,
+and of our formulas' errors those that a source's other rows do not share.
 
 {tables.familiar(found)}
 
@@ -191,6 +191,6 @@ the formulas were written by people who had seen these figures. No program fitte
 because held-out errors came out lower; no way of leaving out takes that away, so errors on results that nobody here has
 seen may be larger than those above. A source that is left out leaves others of its
 publisher, which share habits: the publisher's lines say how much that helps. A fit without a group starts where the fit
-to everything ended and is stopped after some rounds, so a trace of the group may be left in it. The limits that `make
-accuracy` holds each source to are in `tests/accuracy/limits.toml`: tightened by every better result, and loosened only
-with a reason."""
+to everything ended and goes on until nothing gets better; where kinks leave two such places it may be the one nearer to
+the group. The limits that `make accuracy` holds each source to are in `tests/accuracy/limits.toml`: tightened by every
+better result, and loosened only with a reason."""

@@ -24,7 +24,11 @@ class Constants:
     grouped: float = 0.80  # … where many small products stand side by side (experts)
     conv: float = 0.75  # … of convolutions
     tile: float = 128.0  # edge of the output tile that is computed at once
-    attention: float = 0.45  # share of peak a fused attention kernel reaches
+    attention: float = 0.55  # share of peak a fused attention kernel reaches on long sequences, heads 128 wide
+    # Length of a causal sequence at which half of that share is reached, and the width of a head that is worth as much
+    # time as each score's exponential. Kernels alone say 1,000 and 80 (decision 17); whole steps lose less.
+    attention_half_len: float = 600.0
+    attention_half_head: float = 40.0
     memory: float = 0.80  # share of memory bandwidth that streaming operations reach
     lookup: float = 0.50  # … that reading scattered rows of a table reaches
     launch_s: float = 5e-6  # host and device overhead of one operation
@@ -61,6 +65,8 @@ class Calibration:
     regimes: Mapping[str, float] = field(default_factory=dict)  # the same for one kind of job: dense, moe, convnet …
     # How a kind of job moves the constants of dense layers: offsets of shares' logits and of other logarithms.
     moved: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    # How a device's kernels differ from its class's, likewise; what the broader classes learnt of whole jobs stays.
+    offsets: Mapping[str, float] = field(default_factory=dict)
     rows: int = 0  # measured results it was fitted on
     sources: tuple[str, ...] = ()
     devices: int | None = None  # most that took part in what it rests on; of more it says nothing about the interval

@@ -35,9 +35,8 @@ class Workload:
     storage: Storage | None = None  # None: "single" for a job in fp32 or tf32, else "mixed"
     gradient_bytes: float | None = None  # each gradient takes on the wire; None: 4
     adapter_rank: int | None = None  # LoRA: only low-rank adapters of this rank learn
-    attention_pace: float = (
-        1.0  # of a fused attention kernel that was written for its device, what the one in use reaches
-    )
+    # Of a fused attention kernel that was written for its device, what the one in use reaches.
+    attention_pace: float = 1.0
     expert_imbalance: float = 1.0  # tokens of the fullest expert-parallel device over the mean
     expert_capacity: float | None = None  # tokens beyond this many times the mean are dropped
     feed: Feed | None = None  # None: nothing is said of where its data come from, and nothing is claimed

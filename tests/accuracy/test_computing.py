@@ -65,7 +65,7 @@ def test_who_knows_half_of_a_source_is_less_off_on_the_other_half(found: Accurac
 def test_what_a_source_says_does_not_touch_the_prediction_of_it(found: Accuracy, tmp_path: Path) -> None:
     """The same world, but one source says everything is three times as fast: predictions of it stay.
 
-    Not to the last digit: a fit without it starts where the fit to everything ended, and is stopped after some rounds.
+    Not to the last digit: a fit without it starts where the fit to everything ended, and stops where little changes.
     """
     world = made_up.write(tmp_path / "world.csv", lying="Beta lab 2024")
     after = accuracy([world])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assay.api.predicting import workload
 from assay.calibration import Constants
 from assay.hardware import System
 from assay.model import Model
@@ -306,12 +307,27 @@ def test_a_loss_in_pieces_holds_the_logits_of_one(chunks, pipeline):
     pieces = replace(whole, loss_chunks=chunks)
     assert legal.problem(job, cluster(), pieces) == ""
     assert peak(job, pieces) <= peak(job, whole)
-    if pipeline == 1:
-        assert part(job, pieces, "logits") == pytest.approx(part(job, whole, "logits") / chunks)
+    if pipeline == 1:  # what the matrix reads, and its gradient, stay whole
+        read, all_of_it = 4 * 2048 * 2 * 2 * 2048, part(job, whole, "logits")
+        assert part(job, pieces, "logits") == pytest.approx(read + (all_of_it - read) / chunks)
+
+
+def test_pieces_are_forgotten_in_gpipe_too():
+    job, plan = training(gpt(layers=8, hidden=1024, heads=8), global_batch=64), Plan(data=2, pipeline=4, micro_batch=2)
+    whole, pieces = (replace(plan, schedule=Schedule.GPIPE, loss_chunks=n) for n in (1, 8))
+    assert part(job, pieces, "logits") < 0.2 * part(job, whole, "logits")
+
+
+def test_a_model_without_a_vocabulary_has_no_pieces():
+    job = workload("resnet-50", global_batch=8)
+    assert "resnet-50 has no vocabulary" in legal.problem(job, cluster(), Plan(data=8, loss_chunks=2))
 
 
 def test_a_loss_has_no_more_pieces_than_tokens():
     job = training(seq_len=16, global_batch=8)
+    nearest = legal.nearest_legal(job, cluster(), Plan(data=8, loss_chunks=32))
+    assert nearest is not None
+    assert (nearest.loss_chunks, legal.problem(job, cluster(), nearest)) == (16, "")
     assert "fewer than lc = 32; nearest legal lc: 16" in legal.problem(job, cluster(), Plan(data=8, loss_chunks=32))
 
 

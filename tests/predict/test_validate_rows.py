@@ -318,10 +318,38 @@ def test_a_rung_of_a_ladder_stands_on_those_below():
 @pytest.mark.parametrize(
     ("notes", "where"),
     [("act offload=False; learned", Offload.NONE), ("act offload=True", Offload.HOST), ("no recompute", Offload.NONE),
-     ("with activation offloading", Offload.HOST), ("activation offload: off", Offload.NONE)],
+     ("with activation offloading", Offload.HOST), ("activation offload: off", Offload.NONE),
+     ("no activation offloading", Offload.NONE), ("without act offload", Offload.NONE)],
 )  # fmt: skip
 def test_activations_go_where_a_row_says(notes, where):
     assert case(notes=notes).options.kept.offload_activations == where
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "source", "date", "pace"),
+    [
+        ("h100-sxm", "us", "2023-06", 0.6), ("h100-sxm", "us", "2024-12", 1.0), ("h100-sxm", "us", "", 1.0),
+        ("h100-sxm", "NVIDIA NeMo", "2023-06", 1.0), ("h100-sxm", "MLPerf Training v3.0", "2023-06", 1.0),
+        ("a100-sxm-80gb", "us", "2023-06", 1.0), ("gh200", "us", "2023-2024", 0.6), ("mi300x", "us", "2023-06", 1.0),
+    ],
+)  # fmt: skip
+def test_an_attention_kernel_may_be_older_than_its_device(accelerator, source, date, pace):
+    chip = shelves().machine(accelerator, 8)[0].accelerator
+    assert words_of.attention_pace(row(source=source, date=date), chip) == pace
+
+
+@pytest.mark.parametrize(
+    ("notes", "pieces"),
+    [("chunked CE", 8), ("no chunked CE", 1), ("chunked CE=False", 1), ("unchunked loss", 1),
+     ("chunked cross-entropy", 8), ("without chunked cross-entropy", 1), ("baseline (cumulative ladder)", 1)],
+)  # fmt: skip
+def test_a_loss_comes_in_pieces_where_a_row_says_so(notes, pieces):
+    assert case(notes=notes).options.kept.loss_chunks == pieces
+
+
+def test_no_adapters_beside_a_model_without_matrices_for_them():
+    told = check(row(model="ResNet-50", family="convnet", notes="QLoRA", **dict.fromkeys(SHAPE)), shelves())
+    assert told.skipped == "resnet-50 has no matrices that adapters go beside"
 
 
 def test_memory_that_counts_tensors_alone_is_less():
@@ -338,6 +366,11 @@ def test_a_dense_row_whose_shape_is_the_catalogs_is_the_catalogs():
     assert (same.name, same.shape.tied) == ("llama-3.2-3b", True)
     assert other.shape.layers == 30
     assert model_of(row(**cells, vocab=128512), known)[0].shape.vocab == 128512
+    for more in ({"vocab": 10**6}, {"params_b": 70}, {"experts": 8, "topk": 2}):
+        assert model_of(row(**{**cells, "vocab": 128256, **more}), known)[0].name != "llama-3.2-3b"
+    moe = shelves().model("deepseek-v3")
+    dense = {"layers": 61, "hidden": 7168, "heads": 128, "ffn_hidden": 18432, "vocab": 129280}
+    assert not model_of(row(**dense), moe)[0].shape.blocks[-1].ffn.experts
 
 
 @pytest.mark.parametrize("cells", [{"row_flag": "LORA"}, {"model": "llama-lora"}, {"family": "peft-dense"}], ids=str)

@@ -52,7 +52,7 @@ def calibrations_of(architecture: str, taught: Sequence[Learnt], whole: Fit, uns
 def _calibration(
     applies_to: str, name: str, free: Mapping[str, float], groups: Mapping[str, str], mine: Sequence[Learnt], whole: Fit
 ) -> Calibration:
-    constants = constants_of(prior(mine[0].label.architecture), whole, groups)
+    constants = constants_of(prior(mine[0].label.architecture, device=groups.get("device", "")), whole, groups)
     return Calibration(
         name=name, applies_to=applies_to, evidence="C", constants={n: getattr(constants, n) for n in free},
         residual_ln=1.0, rows=len(mine), sources=tuple(sorted({one.row.source for one in mine})),

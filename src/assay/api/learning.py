@@ -89,7 +89,7 @@ def unfit(row: PublishedRow) -> str:
 
 def fit_all(taught: Sequence[Learnt], guess: Fit | None = None) -> Fit:
     """One architecture class's constants on all its results."""
-    return fit(_observations(taught), levels([one.label for one in taught]), guess=guess, rounds=10 if guess else 30)
+    return fit(_observations(taught), levels([one.label for one in taught]), guess=guess, rounds=40 if guess else 100)
 
 
 def residuals_of(taught: Sequence[Learnt], found: Fit | None, *, familiar: bool = False) -> Array:
@@ -107,18 +107,20 @@ def residuals_of(taught: Sequence[Learnt], found: Fit | None, *, familiar: bool 
 
 def constants_for(label: Label, found: Fit | None, groups: Mapping[str, str] | None = None) -> Constants:
     """What a fit says of something with this label, or that is in these groups."""
-    start = prior(label.architecture, label.regime)
+    start = prior(label.architecture, label.regime, label.device)
     return constants_of(start, found, groups or label.groups) if found else start
 
 
-def prior(architecture: str, regime: str = REFERENCE) -> Constants:
-    """Prior constants of an architecture class and kind of job: what ships, nothing that was fitted on results."""
+def prior(architecture: str, regime: str = REFERENCE, device: str = "") -> Constants:
+    """Prior constants of a class, a kind of job and a device's kernels: what ships, nothing fitted on whole jobs."""
     from assay.catalog.calibrations import calibrations
 
     constants = Constants()
     for found in calibrations():
         if found.applies_to in ("all", architecture) and found.evidence == "D":
             constants = moved(replace(constants, **found.constants), found.moved.get(regime, {}))
+        elif found.applies_to == device and found.offsets:
+            constants = moved(constants, found.offsets)
     return constants
 
 
@@ -127,7 +129,7 @@ def _observations(taught: Sequence[Learnt]) -> Observations:
     return Observations(
         ln_measured=np.array([one.ln_speed for one in taught]),
         ln_predicted=lambda constants: -np.log(trial.step_seconds(rows, constants)),
-        start=_columns([prior(one.label.architecture, one.label.regime) for one in taught]),
+        start=_columns([prior(one.label.architecture, one.label.regime, one.label.device) for one in taught]),
         sources=[one.label.software for one in taught],
     )
 

@@ -21,6 +21,7 @@ from assay.predict.roofline import seconds as work_seconds
 
 # A pointwise operation that no compiler and no hand has fused reads and writes more often, in more kernels.
 _UNFUSED = 2.0
+_ONE, _UNKNOWN = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
 COMPUTE = ("matmul", "attention", "elementwise")
 MESSAGES = ("tensor", "context", "expert")
 _TERM_OF_KIND = np.array([0, 0, 1, 2, 2])  # place in COMPUTE by place in KINDS
@@ -217,7 +218,7 @@ def _work(ops: Sequence[Op], layout: Layout, rows: int) -> Work:
     def column(values: Sequence[Number]) -> Array:
         return np.concatenate([np.broadcast_to(np.asarray(v, dtype=np.float64), rows) for v in values])
 
-    shapes = [op.shape or (1.0, 1.0, 1.0) for op in ops]
+    shapes = [op.shape or (_UNKNOWN if op.kind == "attention" else _ONE) for op in ops]
     return Work(
         kind=column([float(KINDS[op.kind]) for op in ops]), flop=column([op.flop for op in ops]),
         bytes=column([op.bytes * np.asarray(_kernels(op, layout)) for op in ops]), m=column([s[0] for s in shapes]),

@@ -70,6 +70,9 @@ def calibrate_for(chip: Accelerator, calibrations: Iterable[Calibration]) -> Cal
     wider: Calibrated | None = None
     devices: int | None = None
     for found in _in_order(chip, calibrations):
+        if found.offsets:  # of kernels: what is known of whole jobs, and how surely, stays
+            constants, sources = moved(constants, found.offsets), (*sources, found.name)
+            continue
         if found.devices is not None:
             wider, devices = Calibrated(evidence=evidence, residual_ln=residual, regimes=dict(regimes)), found.devices  # type: ignore[arg-type]
         constants = replace(constants, **found.constants)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -30,6 +31,7 @@ _STEP = 1e-3  # of a constant's logit or logarithm, for slopes
 _FEW = 10.0  # results of one source and device that count in full; more share this weight
 _EDGE = 0.98  # a share that ends above this explains something that is not in the formulas
 _ALMOST = 1e-6
+_FLAT = 0.1  # slope of the sum by an offset at which it counts as least: a row alone has some units
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +75,6 @@ def fit(of: Observations, levels: Sequence[Level], rounds: int = 25, guess: Fit 
     unknown = sorted({n for level in levels for n in level.free} - {*CONSTANTS, SPEED})
     if unknown:
         raise InputError(f'"{unknown[0]}" is not a constant', hint=f"known: {', '.join(CONSTANTS)}")
-    from scipy.optimize import least_squares
-
     names, design, tau = _design(levels)
     weight = _weights(of.sources)
     constants = list(dict.fromkeys(n for _, _, n in names))
@@ -96,15 +96,37 @@ def fit(of: Observations, levels: Sequence[Level], rounds: int = 25, guess: Fit 
         return np.vstack([rows, np.diag(1.0 / tau)])
 
     first = np.array([guess.offsets.get(n, 0.0) if guess else 0.0 for n in names])
-    found = least_squares(cost, first, slope, method="lm", xtol=1e-4, ftol=1e-4, max_nfev=rounds)
-    theta, own = found.x, offsets(found.x)
-    spread = np.sqrt(np.diag(np.linalg.inv(found.jac.T @ found.jac)))
+    theta, curvature = _least(cost, slope, first, rounds)
+    own, spread = offsets(theta), np.sqrt(np.diag(np.linalg.inv(curvature)))
     return Fit(
         offsets=dict(zip(names, map(float, theta), strict=True)),
         residuals=of.ln_measured - _ln_predicted(of, own | {SPEED: np.zeros(len(of))}),
         at_edge=_at_edge(of, levels, own),
         information={n: float(1.0 - s / t) for n, s, t in zip(names, spread, tau, strict=True)},
     )  # fmt: skip
+
+
+def _least(
+    cost: Callable[[Array], Array], slope: Callable[[Array], Array], first: Array, rounds: int
+) -> tuple[Array, Array]:
+    """Where half the sum of squares is least, and how it curves there (Gauss-Newton, in a region that is trusted).
+
+    With a thousand offsets a step is one Cholesky factor; MINPACK's QR takes most of a second, and stops at kinks.
+    """
+    from scipy.optimize import minimize
+
+    @lru_cache(maxsize=2)
+    def at(theta: bytes) -> tuple[Array, Array]:
+        here = np.frombuffer(theta)
+        steep = slope(here)
+        return steep.T @ cost(here), steep.T @ steep
+
+    found = minimize(
+        lambda theta: 0.5 * float(np.sum(cost(theta) ** 2)), first, jac=lambda theta: at(theta.tobytes())[0],
+        hess=lambda theta: at(theta.tobytes())[1], method="trust-exact",
+        options={"gtol": _FLAT, "maxiter": rounds, "initial_trust_radius": 2.0, "max_trust_radius": 20.0},
+    )  # fmt: skip
+    return found.x, at(found.x.tobytes())[1]
 
 
 def constants_of(start: Constants, found: Fit, groups: Mapping[str, str]) -> Constants:

@@ -10,6 +10,7 @@ import numpy as np
 
 from assay.errors import InputError
 from assay.hardware import System
+from assay.model import TransformerShape
 from assay.plan import ContextKind, Plan, Recompute, Schedule
 from assay.predict.families import family
 from assay.predict.grid import Options, cells, in_stages, nearest_divisor
@@ -37,8 +38,16 @@ def nearest_legal(job: Workload, system: System, plan: Plan) -> Plan | None:
     i = int(np.argmin(away))
     sizes: dict[str, Any] = {name: int(x[i]) for name, x in zip(names, found, strict=True)}
     zero = plan.zero_stage if p[i] == 1 else min(1, plan.zero_stage)
+    pieces = min(int(plan.loss_chunks), max(1, _scored_tokens(job, sizes["micro_batch"], sizes["context"])))
     return replace(
-        plan, **sizes, zero_stage=zero, shard=0, schedule=Schedule.ONE_F_ONE_B, context_kind=0, recompute_layers=0
+        plan,
+        **sizes,
+        zero_stage=zero,
+        loss_chunks=pieces,
+        shard=0,
+        schedule=Schedule.ONE_F_ONE_B,
+        context_kind=0,
+        recompute_layers=0,
     )
 
 
@@ -123,10 +132,18 @@ def _idle(plan: Plan, layers: int) -> str:
 
 def _scored(job: Workload, plan: Plan) -> str:
     """Logits that are made piece by piece: of a micro-batch's tokens, and where there are any."""
-    tokens = job.seq_len * int(plan.micro_batch) // int(plan.context) if job.model.has_tokens else 1
-    if plan.loss_chunks <= tokens:
+    tokens = _scored_tokens(job, int(plan.micro_batch), int(plan.context))
+    if plan.loss_chunks <= max(1, tokens):
         return ""
+    if not tokens:
+        return f"{job.model.name} has no vocabulary whose logits could come in pieces; nearest legal lc: 1"
     return f"a micro-batch has {tokens} tokens, fewer than lc = {plan.loss_chunks}; nearest legal lc: {tokens}"
+
+
+def _scored_tokens(job: Workload, micro_batch: int, context: int) -> int:
+    """Of a micro-batch on one device, the tokens that logits are made of."""
+    scores = isinstance(job.model.shape, TransformerShape) and job.model.shape.head
+    return job.seq_len * micro_batch // context if scores else 0
 
 
 def _expert_problem(job: Workload, plan: Plan, experts: int) -> str:

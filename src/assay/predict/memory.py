@@ -47,12 +47,14 @@ def activation_columns(job: Workload, layout: Layout) -> Mapping[str, Array]:
     for layer in writes.layers(shape, job, layout):
         total += layer.count * np.stack(np.broadcast_arrays(*layer.kept.levels, total[0])[:-1])
         most = np.maximum(most, layer.kept.everything)
-    head = np.broadcast_to(writes.ends(shape, job, layout).kept.everything, total[0].shape)
+    ends = writes.ends(shape, job, layout).kept
+    head, read = (np.broadcast_to(held, total[0].shape) for held in (ends.everything, ends.inputs))
     working = np.zeros_like(total)
     working[Recompute.FULL] = most  # the layer being recomputed is whole
     return {
         "kept": total, "whole": np.broadcast_to(total[0], total.shape), "working": working,
         "layer": most + np.zeros_like(total), "head": np.broadcast_to(head, total.shape),
+        "head_inputs": np.broadcast_to(read, total.shape),
     }  # fmt: skip
 
 
@@ -63,13 +65,12 @@ def memory_parts(job: Held, constants: Constants) -> dict[str, Array]:
     the output matrix and the logits.
     """
     p, alone, on = job.pipeline, job.pipeline == 1, job.stages
-    head = job.columns["head"] / job.loss_chunks
     dense, experts = (bytes_per_parameter(n, job.zero_stage, job.state) for n in (on.sharding, on.expert_sharding))
     each = dense[0] if job.frozen else sum(dense, np.zeros(()))
     flying, second, final = _flying(job)
     whole = kept_of(job.columns, job.again)
     first, middle = (whole * share * n for share, n in ((on.first_share, flying), (on.middle_share, second)))
-    last, logits = whole * on.last_share * final, head * np.where(job.schedule == Schedule.GPIPE, final, 1.0)
+    last, logits = whole * on.last_share * final, _logits(job, final)
     at_first, at_middle = each * on.first + first, np.where(p > 2, each * on.middle + middle, 0.0)
     at_end = ~alone & (each * on.last + last + logits > np.maximum(at_first, at_middle))
     inside = ~at_end & (at_middle > at_first)
@@ -93,6 +94,14 @@ def memory_parts(job: Held, constants: Constants) -> dict[str, Array]:
         "fragmentation": constants.fragmentation * (activations + logits),
         "reserve": constants.reserve_bytes + np.zeros_like(activations),
     }
+
+
+def _logits(job: Held, final: Array) -> Array:
+    """What the loss holds: in GPipe of every micro-batch; made piece by piece, one piece, and what pieces read."""
+    whole, read = job.columns["head"], job.columns["head_inputs"]
+    flying = np.where(job.schedule == Schedule.GPIPE, final, 1.0)
+    pieces = flying * read + (whole - read) / job.loss_chunks
+    return np.where(job.loss_chunks > 1, pieces, flying * whole)
 
 
 def _flying(job: Held) -> tuple[Array, Array, Array]:

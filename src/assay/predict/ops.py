@@ -27,7 +27,9 @@ class Op:
     phase: Phase
     flop: Number = 0.0
     bytes: Number = 0.0  # moved between the device's memory and its compute units
-    shape: tuple[Number, Number, Number] | None = None  # matmul, conv: M × K times K × N
+    # Of a product or convolution M, N, K: M × K times K × N. Of attention its queries, twice the keys that each looks
+    # at, and the width of a head; 0 where that is not known.
+    shape: tuple[Number, Number, Number] | None = None
     groups: Number = 1.0  # equal products side by side in one kernel: experts, channel groups
     message_bytes: Number = 0.0  # collectives: size of the whole buffer
     over: Group = "tensor"  # collectives: the devices that take part

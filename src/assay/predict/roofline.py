@@ -25,7 +25,7 @@ KINDS = {"matmul": MATMUL, "conv": CONV, "attention": ATTENTION, "elementwise": 
 
 # Constants that an operation's time depends on.
 USES = ("matmul", "matmul_wide", "matmul_8bit", "matmul_4bit", "grouped", "conv", "tile", "matmul_half_k", "attention",
-        "memory", "lookup")  # fmt: skip
+        "attention_half_len", "attention_half_head", "memory", "lookup")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,23 @@ def matmul_shape_share(m: Number, n: Number, k: Number, groups: Number, units: N
     return kept
 
 
+def attention_shape_share(length: Number, width: Number, constants: Constants) -> Array:
+    """Share of its best rate that a fused attention kernel keeps: s/(s+s₀) · d/(d+d₀), 1 for long s and d of 128.
+
+    s is the length of a causal sequence: twice the keys that a query looks at. Each score costs an exponential however
+    wide its head is, and each row of a short sequence a start and an end. All is kept where no shape is told (0).
+
+    >>> float(attention_shape_share(600.0, 128.0, Constants()))
+    0.5
+    """
+    length, width = np.asarray(length, dtype=np.float64), np.minimum(width, _WHOLE_HEAD)
+    long = np.where(length > 0, length / np.where(length > 0, length + constants.attention_half_len, 1.0), 1.0)
+    whole = _WHOLE_HEAD / (_WHOLE_HEAD + constants.attention_half_head)
+    wide = np.where(width > 0, width / np.where(width > 0, width + constants.attention_half_head, 1.0) / whole, 1.0)
+    return np.asarray(long * wide)
+
+
+_WHOLE_HEAD = 128.0  # wider heads gain little more
 # Of the matrix units' rate, what a direct kernel of the vector units reaches: what depthwise convolutions run as.
 _VECTOR_SHARE = 0.03
 _LEAST_DEPTH = 256.0  # of a sum that is worth cutting
@@ -89,7 +106,8 @@ def seconds(work: Work, on: Device, constants: Constants) -> Array:
         _constants_at(constants, product),
     )  # fmt: skip
     shape[work.kind == CONV] = np.maximum(shape[work.kind == CONV], _VECTOR_SHARE)
-    computing = np.where(product, share * shape, constants.attention)
+    attending = constants.attention * attention_shape_share(work.n, work.k, constants)
+    computing = np.where(product, share * shape, attending)
     rate = np.where(work.kind == ATTENTION, on.attention_flop_per_s, peak)
     spent: Array = work.repeats * np.maximum(work.flop / (rate * computing), moving)
     return spent

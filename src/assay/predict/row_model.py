@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from assay.counting import parameters
 from assay.errors import InputError
 from assay.model import Attention, Block, FeedForward, Model, TransformerShape
 from assay.published import PublishedRow
 
 _DEFAULT_VOCAB = 51200
+_SIZES, _VOCABULARIES = 0.5, 0.05  # how far the same model's are apart: rounded, with its positions, padded
 _NO_TOKENS = ("convnet", "dlrm", "diffusion", "rnn")  # families that a depth and a width do not describe
 
 
@@ -39,7 +41,17 @@ def _alike(row: PublishedRow, known: Model) -> bool:
     if row.family == "dense":  # of experts and latent attention sources count differently
         said += [(row.heads, first.attention.heads), (row.kv_heads, first.attention.kv_heads)]
         said += [(row.ffn_hidden, first.ffn.hidden)]
-    return all(stated in (None, ours) for stated, ours in said)
+        if row.experts or not _dense_decoder(shape) or not _near(row.params_b, parameters(shape) / 1e9, _SIZES):
+            return False
+    return all(stated in (None, ours) for stated, ours in said) and _near(row.vocab, shape.vocab, _VOCABULARIES)
+
+
+def _dense_decoder(shape: TransformerShape) -> bool:
+    return shape.causal and not shape.encoder and not any(block.ffn.experts for block in shape.blocks)
+
+
+def _near(stated: float | None, ours: float, within: float) -> bool:
+    return stated is None or abs(stated / ours - 1.0) <= within
 
 
 def _with_vocab(row: PublishedRow, known: Model) -> Model:

@@ -19,8 +19,9 @@ _SHORT_SHARE = 0.85
 _BINNED, _WIKIPEDIA_MEAN = re.compile(r"DeepLearningExamples BERT"), 250.0
 _LADDER = ("packed", "compile", "chunked CE", "activation ckpt", "opt in bwd", "act offload", "8bit AdamW")
 _ADAPTED = 3  # of them, the last that adapters have too
-_KERNELS = {"h100": "2024-07", "h200": "2024-07", "gh200": "2024-07"}
-_OLDER_KERNEL = 0.6
+_PIECES = 8
+_OFF = r"(?:(?:false|no|off|none|disabled|n)\b)"
+_HOPPER, _HOPPER_KERNELS, _OLDER_KERNEL = ("h100", "h200", "gh200", "h800", "h20-"), "2024-07", 0.6
 _RANK = 16  # of adapters where a row names none: what MLPerf's fine-tuning and most recipes use
 
 
@@ -50,19 +51,27 @@ def rungs(row: PublishedRow) -> str:
     """
     if "cumulative ladder" not in row.notes:
         return row.notes
-    told = next((i for i, rung in enumerate(_LADDER) if rung in row.notes), _ADAPTED)
+    named = [i for i, rung in enumerate(_LADDER) if rung in row.notes]
+    told = max(named) if named else _ADAPTED if adapter_rank(row) is not None else -1
     return ", ".join((row.notes, *_LADDER[: told + 1]))
+
+
+def _says(text: str, pattern: str) -> bool:
+    """Whether words say that something is so, and not that it is not: "no act offload", "act offload=False"."""
+    found = re.search(
+        rf"(?P<no>\b(?:no|not|without|un)[\s-]*)?(?:{pattern})(?P<off>\s*[=:]?\s*{_OFF})?", text, re.IGNORECASE
+    )
+    return found is not None and not (found["no"] or found["off"])
 
 
 def loss_chunks(row: PublishedRow) -> int:
     """Pieces that the loss is worked on in: 8 where a row says that it is, as torchtune has it."""
-    return 8 if re.search(r"chunked (CE|cross|loss)", rungs(row), re.IGNORECASE) else 1
+    return _PIECES if _says(rungs(row), r"chunked (?:CE|cross|loss)[\w-]*") else 1
 
 
 def offload_activations(row: PublishedRow) -> Offload:
     """Where activations go between passes, where a row says that they go."""
-    goes = re.search(r"\bact(ivation)?s? offload(ing)?\b(?!\s*[=:]?\s*(false|no|off)\b)", rungs(row), re.IGNORECASE)
-    return Offload.HOST if goes else Offload.NONE
+    return Offload.HOST if _says(rungs(row), r"\bact(?:ivation)?s? offload(?:ing)?\b") else Offload.NONE
 
 
 def fused(row: PublishedRow) -> bool:
@@ -84,7 +93,7 @@ def storage(row: PublishedRow) -> Storage | None:
 
 def optimizer(row: PublishedRow, samples: bool) -> Optimizer:
     """The optimizer a row names; else momentum for pictures and clicks, Adam for tokens."""
-    if re.search(r"8-?bit Adam", rungs(row)):
+    if _says(rungs(row), "8-?bit Adam"):
         return "adam-8bit"
     return "sgd" if samples else "adam"
 
@@ -175,9 +184,9 @@ def attention_pace(row: PublishedRow, chip: Accelerator) -> float:
     times as fast forward and 1.5 to 1.75 backward (Shah et al. 2024, arXiv 2407.08608, §4.1). A device's maker had
     kernels of its own before that, which MLPerf's submitters use.
     """
-    since = next((month for name, month in _KERNELS.items() if chip.name.startswith(name)), "")
-    makers = re.search(rf"{re.escape(chip.vendor)}|MLPerf", row.source, re.IGNORECASE)
-    return _OLDER_KERNEL if row.date[:7] < since and not makers else 1.0
+    makers = re.match(rf"{re.escape(chip.vendor)}|MLPerf", row.source, re.IGNORECASE)
+    older = chip.name.startswith(_HOPPER) and row.date[:1].isdecimal() and row.date[:7] < _HOPPER_KERNELS
+    return _OLDER_KERNEL if older and not makers else 1.0
 
 
 def flash_attention(row: PublishedRow) -> bool:

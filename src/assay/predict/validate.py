@@ -69,6 +69,8 @@ def case_of(row: PublishedRow, system: System, known: Model | None) -> Case:
     batch, told = _batch(row, model, data, n)
     precision, spoken = words.precision_of(row, machine)
     seq_len, lengths = _lengths(row, model)
+    if words.adapter_rank(row) is not None and not isinstance(model.shape, TransformerShape):
+        raise InputError(f"{model.name} has no matrices that adapters go beside")
     job = Workload(
         name=row.id, model=model, seq_len=seq_len, global_batch=batch, precision=precision,
         mean_len=words.mean_len(row, seq_len), adapter_rank=words.adapter_rank(row),

@@ -62,11 +62,15 @@ def core_ops(a: Attention, on: Seen) -> list[Op]:
     fused, plain = on.layout.flash_attention, 1.0 - np.asarray(on.layout.flash_attention)
     flop = 2.0 * on.tokens * heads * _looked_at(a, on) * (a.head_dim + value)
     moved = size * on.tokens * heads * 2.0 * (a.head_dim + value)
+    # In a ring keys come in one part from each device that a query looks at.
+    parts = np.minimum(on.layout.context, 1.0 + np.ceil(span(a, on.keys) * np.asarray(on.layout.context) / on.keys))
+    parts = np.where(np.asarray(on.layout.context_kind) == ContextKind.RING, parts, 1.0)
+    shape = on.length, 2.0 * _looked_at(a, on) / parts, 0.5 * (a.head_dim + value)
     ops = [
-        Op(name="attention", kind="attention", phase="forward", flop=fused * flop, bytes=fused * moved),
+        Op(name="attention", kind="attention", phase="forward", flop=fused * flop, bytes=fused * moved, shape=shape),
         Op(
             name="attention", kind="attention", phase="backward", flop=_FLASH_BACKWARD * fused * flop,
-            bytes=2.0 * fused * moved,
+            bytes=2.0 * fused * moved, shape=shape,
         ),
     ]  # fmt: skip
     if not np.any(plain > 0):

@@ -78,8 +78,10 @@ def ends(shape: TransformerShape, job: Workload, layout: Layout) -> Layer:
     logits = with_gradients("logits", scored, columns, float(shape.hidden), dtype, narrow=False)
     # Fused, the loss holds one copy of the logits in fp32 beside them, else two: their exponentials, and the gradient.
     wide = np.where(np.asarray(layout.fused) > 0, 4.0, 8.0)
-    held = scored * (columns * (wide + size) + 2.0 * size * shape.hidden)
-    return Layer(count=1.0, ops=[*look_up, *exchange, *logits, *loss], kept=_same(held))
+    read = scored * 2.0 * size * shape.hidden
+    held = read + scored * columns * (wide + size)
+    kept = Kept(everything=held, without_cheap=held, inputs=read)
+    return Layer(count=1.0, ops=[*look_up, *exchange, *logits, *loss], kept=kept)
 
 
 @cache
