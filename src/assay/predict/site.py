@@ -104,11 +104,11 @@ def taught(
     points = folded(steps)
     known = _Known(calibrated=calibrated, half_ln=max(calibrated.half_ln(regime_of(one.job)) for one in points))
     points, aside = _apart(points, known)
+    others = _others(points, known)
     found = _fit(points, known)
     constants = _constants(known, found)
     own = known.with_constants(constants)
-    others = [known.with_constants(_without(points, i, known)) for i in range(len(points))]
-    wild = _wild([_ln_error(one, own) for one in points])
+    wild = _wild(points, others)
     half, edges = _half_ln(points, others, known), _edges(constants, found, known.tau(len(points)))
     return Taught(
         calibration=_calibration(machine, points, constants, known, half, edges),
@@ -123,8 +123,7 @@ def taught(
 
 def _apart(points: Sequence[MeasuredStep], known: _Known) -> tuple[list[MeasuredStep], list[MeasuredStep]]:
     """The points that teach, and those that disagree with all the others and whose own record says why."""
-    own = known.with_constants(_constants(known, _fit(points, known)))
-    wild = _wild([_ln_error(one, own) for one in points])
+    wild = _wild(points, _others(points, known))
     aside = [one for one, far in zip(points, wild, strict=True) if far and one.doubt]
     return [one for one in points if one not in aside], aside
 
@@ -174,6 +173,11 @@ def _offsets(found: Fit) -> dict[str, float]:
     return {name: offset for (_, _, name), offset in found.offsets.items() if abs(offset) > _NOTHING}
 
 
+def _others(points: Sequence[MeasuredStep], known: _Known) -> list[Calibrated]:
+    """What all the other points say of each."""
+    return [known.with_constants(_without(points, i, known)) for i in range(len(points))]
+
+
 def _without(points: Sequence[MeasuredStep], place: int, known: _Known) -> Constants:
     """Constants by all points but one; what was known where none is left."""
     rest = [one for i, one in enumerate(points) if i != place]
@@ -185,12 +189,15 @@ def _ln_error(one: MeasuredStep, calibrated: Calibrated) -> float:
     return math.log(step_seconds(one, calibrated) / one.step_s)
 
 
-def _wild(errors_ln: Sequence[float]) -> list[bool]:
-    """Which steps disagree with what all the others say; of two nobody can say which of them does."""
-    sizes = np.abs(errors_ln)
-    if len(sizes) < 3:
-        return [False] * len(sizes)
-    return [bool(size > max(_WILD_LN, _WILDER * np.median(np.delete(sizes, i)))) for i, size in enumerate(sizes)]
+def _wild(points: Sequence[MeasuredStep], others: Sequence[Calibrated]) -> list[bool]:
+    """Which steps disagree with all the others, that agree without it; of two nobody can say which of them does."""
+    if len(points) < 3:
+        return [False] * len(points)
+    found = []
+    for i, other in enumerate(others):
+        sizes = np.abs([_ln_error(one, other) for one in points])
+        found.append(bool(sizes[i] > max(_WILD_LN, _WILDER * np.median(np.delete(sizes, i)))))
+    return found
 
 
 def _half_ln(points: Sequence[MeasuredStep], others: Sequence[Calibrated], known: _Known) -> float:
