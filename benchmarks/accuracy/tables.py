@@ -63,7 +63,17 @@ def peaks(found: Accuracy) -> str:
         )
         for one in rows
     ]  # fmt: skip
-    head = ("source", "model", "devices", "plan", "measured, GB", "predicted", "off", "bytes a parameter", "predicted")
+    head = (
+        "source",
+        "model",
+        "devices",
+        "plan",
+        "measured, GB",
+        "predicted, GB",
+        "off",
+        "bytes a parameter",
+        "predicted bytes",
+    )
     return table(head, lines)
 
 

@@ -26,7 +26,7 @@ class Constants:
     tile: float = 128.0  # edge of the output tile that is computed at once
     attention: float = 0.55  # share of peak a fused attention kernel reaches on long sequences, heads 128 wide
     # Length of a causal sequence at which half of that share is reached, and the width of a head that is worth as much
-    # time as each score's exponential. Kernels alone say 1,000 and 80 (decision 17); whole steps lose less.
+    # time as each score's exponential. Kernels alone say 1,000 and 150 (decision 17); whole steps lose less.
     attention_half_len: float = 600.0
     attention_half_head: float = 40.0
     memory: float = 0.80  # share of memory bandwidth that streaming operations reach

@@ -105,10 +105,10 @@ def residuals_of(taught: Sequence[Learnt], found: Fit | None, *, familiar: bool 
     return residuals
 
 
-def constants_for(label: Label, found: Fit | None, groups: Mapping[str, str] | None = None) -> Constants:
-    """What a fit says of something with this label, or that is in these groups."""
+def constants_for(label: Label, found: Fit | None, groups: Mapping[str, str]) -> Constants:
+    """What a fit says of something with this label, as far as it is known to be in these groups."""
     start = prior(label.architecture, label.regime, label.device)
-    return constants_of(start, found, groups or label.groups) if found else start
+    return constants_of(start, found, groups) if found else start
 
 
 def prior(architecture: str, regime: str = REFERENCE, device: str = "") -> Constants:

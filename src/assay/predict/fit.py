@@ -111,7 +111,7 @@ def _least(
 ) -> tuple[Array, Array]:
     """Where half the sum of squares is least, and how it curves there (Gauss-Newton, in a region that is trusted).
 
-    With a thousand offsets a step is one Cholesky factor; MINPACK's QR takes most of a second, and stops at kinks.
+    With a thousand offsets a step is one Cholesky factor; MINPACK makes a QR of two thousand rows and stops at kinks.
     """
     from scipy.optimize import minimize
 

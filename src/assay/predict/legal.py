@@ -10,7 +10,6 @@ import numpy as np
 
 from assay.errors import InputError
 from assay.hardware import System
-from assay.model import TransformerShape
 from assay.plan import ContextKind, Plan, Recompute, Schedule
 from assay.predict.families import family
 from assay.predict.grid import Options, cells, in_stages, nearest_divisor
@@ -33,22 +32,16 @@ def nearest_legal(job: Workload, system: System, plan: Plan) -> Plan | None:
     if not len(t):
         return None
     names = ("tensor", "context", "expert", "pipeline", "virtual", "micro_batch", "data")
-    found = (t, c, e, p, v, b, d)
-    away = sum(np.abs(np.log(x / getattr(plan, name))) for name, x in zip(names, found, strict=True))
+    found_sizes = (t, c, e, p, v, b, d)
+    away = sum(np.abs(np.log(x / getattr(plan, name))) for name, x in zip(names, found_sizes, strict=True))
     i = int(np.argmin(away))
-    sizes: dict[str, Any] = {name: int(x[i]) for name, x in zip(names, found, strict=True)}
+    sizes: dict[str, Any] = {name: int(x[i]) for name, x in zip(names, found_sizes, strict=True)}
     zero = plan.zero_stage if p[i] == 1 else min(1, plan.zero_stage)
-    pieces = min(int(plan.loss_chunks), max(1, _scored_tokens(job, sizes["micro_batch"], sizes["context"])))
-    return replace(
-        plan,
-        **sizes,
-        zero_stage=zero,
-        loss_chunks=pieces,
-        shard=0,
-        schedule=Schedule.ONE_F_ONE_B,
-        context_kind=0,
-        recompute_layers=0,
+    found = replace(
+        plan, **sizes, zero_stage=zero, shard=0, schedule=Schedule.ONE_F_ONE_B, context_kind=0, recompute_layers=0
     )
+    scored = family(job.model).limits(job.model.shape, job).scored
+    return replace(found, loss_chunks=min(int(plan.loss_chunks), _pieces(found, scored)))
 
 
 def problem(job: Workload, system: System, plan: Plan) -> str:
@@ -56,7 +49,8 @@ def problem(job: Workload, system: System, plan: Plan) -> str:
     at = family(job.model).limits(job.model.shape, job)
     checks = (
         _divided(job, plan, at), _counted(plan, system.accelerators), _expert_problem(job, plan, at.experts),
-        _shared(plan, at.heads), _idle(plan, at.layers), _scored(job, plan), _scheduled(job, plan),
+        _shared(plan, at.heads), _idle(plan, at.layers),
+        _scored(job.model.name, plan, at.scored), _scheduled(job, plan),
     )  # fmt: skip
     return next(filter(None, checks), "")
 
@@ -130,20 +124,19 @@ def _idle(plan: Plan, layers: int) -> str:
     return ""
 
 
-def _scored(job: Workload, plan: Plan) -> str:
+def _scored(name: str, plan: Plan, scored: int) -> str:
     """Logits that are made piece by piece: of a micro-batch's tokens, and where there are any."""
-    tokens = _scored_tokens(job, int(plan.micro_batch), int(plan.context))
-    if plan.loss_chunks <= max(1, tokens):
+    tokens = _pieces(plan, scored)
+    if plan.loss_chunks <= tokens:
         return ""
-    if not tokens:
-        return f"{job.model.name} has no vocabulary whose logits could come in pieces; nearest legal lc: 1"
+    if not scored:
+        return f"{name} has no vocabulary whose logits could come in pieces; nearest legal lc: 1"
     return f"a micro-batch has {tokens} tokens, fewer than lc = {plan.loss_chunks}; nearest legal lc: {tokens}"
 
 
-def _scored_tokens(job: Workload, micro_batch: int, context: int) -> int:
-    """Of a micro-batch on one device, the tokens that logits are made of."""
-    scores = isinstance(job.model.shape, TransformerShape) and job.model.shape.head
-    return job.seq_len * micro_batch // context if scores else 0
+def _pieces(plan: Plan, scored: int) -> int:
+    """Into how many pieces the logits of a micro-batch can be cut at most."""
+    return max(1, int(scored * plan.micro_batch // plan.context))
 
 
 def _expert_problem(job: Workload, plan: Plan, experts: int) -> str:

@@ -108,6 +108,7 @@ class Limits:
     heads: int = 1  # tensor; 1 = it cannot be cut
     experts: int = 1  # expert
     positions: int = 1  # context
+    scored: int = 0  # loss_chunks: positions of a sample that logits are made of; 0 = there are none
     recompute: tuple[int, ...] = (0, 2)  # levels of recomputation (`plan.Recompute`) that change something
 
 

@@ -103,8 +103,7 @@ def taught(
     """The constants of one machine of a site, from steps on it; equal jobs count once, by their median."""
     points = folded(steps)
     known = _Known(calibrated=calibrated, half_ln=max(calibrated.half_ln(regime_of(one.job)) for one in points))
-    points, aside = _apart(points, known)
-    others = _others(points, known)
+    points, others, aside = _apart(points, known)
     found = _fit(points, known)
     constants = _constants(known, found)
     own = known.with_constants(constants)
@@ -121,11 +120,14 @@ def taught(
     )  # fmt: skip
 
 
-def _apart(points: Sequence[MeasuredStep], known: _Known) -> tuple[list[MeasuredStep], list[MeasuredStep]]:
-    """The points that teach, and those that disagree with all the others and whose own record says why."""
-    wild = _wild(points, _others(points, known))
-    aside = [one for one, far in zip(points, wild, strict=True) if far and one.doubt]
-    return [one for one in points if one not in aside], aside
+def _apart(
+    points: Sequence[MeasuredStep], known: _Known
+) -> tuple[list[MeasuredStep], list[Calibrated], list[MeasuredStep]]:
+    """The points that teach with what the others say of each; and those that disagree, whose own record says why."""
+    others = _others(points, known)
+    aside = [one for one, far in zip(points, _wild(points, others), strict=True) if far and one.doubt]
+    kept = [one for one in points if one not in aside]
+    return kept, _others(kept, known) if aside else others, aside
 
 
 def folded(steps: Sequence[MeasuredStep]) -> list[MeasuredStep]:

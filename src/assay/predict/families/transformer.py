@@ -47,6 +47,7 @@ def limits(shape: TransformerShape, job: Workload) -> Limits:
     return Limits(
         layers=shape.layers, heads=int(np.gcd.reduce(heads)) if heads else 1,
         experts=int(np.gcd.reduce(experts)) if experts else 1, positions=job.seq_len,
+        scored=job.seq_len if shape.head else 0,
         recompute=(0, 1, 2, 3),
     )  # fmt: skip
 
