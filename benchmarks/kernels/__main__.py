@@ -12,7 +12,7 @@ does not hold, and devices left out were predicted worse with it (an H100 by 20 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from assay.predict.device import device
 from assay.predict.fit import SHARES
 from assay.predict.ops import Array, operand_bytes
 
+Table = Mapping[str, Array]  # columns of one length; latencies in ms
 OUT = Path(__file__).resolve().parents[2] / "src" / "assay" / "data" / "calibrations"
 # A folder of tables and the accelerators that have its chip.
 CHIPS = {
@@ -74,83 +75,86 @@ def _middle(constant: str, chips: Mapping[str, tuple[Mapping[str, float], int]])
 
 def fitted(folder: Path, chip: Accelerator) -> tuple[Mapping[str, float], int]:
     """A chip's constants, and how many shapes they rest on."""
-    products = _table(folder / "gemm", "gemm_perf.parquet", ["gemm_dtype", "m", "n", "k"])
-    wide = products[products.gemm_dtype == "bfloat16"]
-    found: dict[str, float] = {}
-    found["matmul"], found["matmul_half_k"], _ = _products(wide, chip, "bf16", Constants())
+    wide = _gemm(folder, ("bfloat16",))
+    matmul, half_k, _ = products(wide, chip, "bf16", Constants())
+    found = {"matmul": matmul, "matmul_half_k": half_k}
     for name, (dtype, kinds) in _NARROW.items():
-        mine = products[products.gemm_dtype.isin(kinds)]
-        if len(mine) and dtype in chip.peak_flop_per_s:
-            mine = mine.groupby(["m", "n", "k"], as_index=False).latency.min()
-            best, *_ = _products(mine, chip, dtype, Constants(matmul_8bit=1.0, matmul_4bit=1.0))
-            found[name] = min(0.99, best / found["matmul"])
+        mine = _gemm(folder, kinds)
+        if len(mine["m"]) and dtype in chip.peak_flop_per_s:
+            best, *_ = products(mine, chip, dtype, Constants(matmul_8bit=1.0, matmul_4bit=1.0))
+            found[name] = min(0.99, best / matmul)
     seen = _attention(folder)
-    found |= _attended(seen, chip.peak_flop_per_s["bf16"])
-    return found, len(wide) + len(seen)
+    found |= attended(seen, chip.peak_flop_per_s["bf16"])
+    return found, len(wide["m"]) + len(seen["isl"])
 
 
-def _products(table: Any, chip: Accelerator, dtype: str, start: Constants) -> tuple[float, float, float]:
+def products(table: Table, chip: Accelerator, dtype: str, start: Constants) -> tuple[float, float, float]:
     """Best share, depth of half of it, and seconds of a launch."""
-    inside = table[["m", "n", "k"]].apply(lambda column: column.between(_LEAST, _MOST)).all(axis=1)
-    table = table[inside]
-    m, n, k = (table[name].to_numpy(float) for name in "mnk")
-    measured, one = table.latency.to_numpy(float) * 1e-3, np.ones(len(table))
-    size = operand_bytes(dtype)
+    m, n, k, measured = (table[name] for name in ("m", "n", "k", "latency"))
+    one, size = np.ones_like(m), operand_bytes(dtype)
     work = roofline.Work(
-        kind=np.full(len(one), roofline.MATMUL), flop=2.0 * m * n * k, bytes=size * (m * k + k * n) + 2.0 * m * n,
+        kind=roofline.MATMUL * one, flop=2.0 * m * n * k, bytes=size * (m * k + k * n) + 2.0 * m * n,
         m=m, n=n, k=k, groups=one, repeats=one, wide=0.0 * one,
     )  # fmt: skip
     on = device(System(name="", vendor="", accelerator=chip, count_per_node=1, links=()), dtype)
 
     def off(x: Array) -> Array:
         constants = replace(start, matmul=_share(x[0]), matmul_half_k=float(np.exp(x[1])))
-        out: Array = np.log((roofline.seconds(work, on, constants) + np.exp(x[2])) / measured)
+        out: Array = np.log((roofline.seconds(work, on, constants) + np.exp(x[2])) / (1e-3 * measured))
         return out
 
     best = least_squares(off, [1.0, 5.0, -12.5], loss="soft_l1", f_scale=0.05).x
     return _share(best[0]), float(np.exp(best[1])), float(np.exp(best[2]))
 
 
-def _attention(folder: Path) -> Any:
-    """Causal attention of whole sequences in 16 bits, where a device has enough to do."""
-    table = _table(
-        folder / "attention", "context_attention_perf.parquet",
-        ["attn_dtype", "kv_cache_dtype", "batch_size", "isl", "num_heads", "head_dim", "window_size", "step"],
-    )  # fmt: skip
-    wide = (table.attn_dtype == "bfloat16") & (table.kv_cache_dtype == "bfloat16")
-    whole = (table.window_size == 0) & (table.step == 0) & table.head_dim.isin([64, 128])
-    full = (table.batch_size * table.num_heads >= 32) & table.isl.between(512, _MOST)
-    return table[wide & whole & full]
+def attended(table: Table, peak: float) -> Mapping[str, float]:
+    """Best share, length of half of it, and what a head's width costs, where more than one was measured."""
+    length, width = table["isl"], table["head_dim"]
+    flop = 2.0 * table["batch_size"] * table["num_heads"] * length**2 * width
+    measured, narrow = np.log(flop / (1e-3 * table["latency"]) / peak), bool(np.any(width < 128))
 
-
-def _attended(table: Any, peak: float) -> Mapping[str, float]:
-    length, width = table.isl.to_numpy(float), table.head_dim.to_numpy(float)
-    flop = 2.0 * table.batch_size.to_numpy(float) * table.num_heads.to_numpy(float) * length**2 * width
-    measured = np.log(flop / (table.latency.to_numpy(float) * 1e-3) / peak)
-
-    def constants(x: Array) -> Constants:
-        half_head = float(np.exp(x[2])) if np.any(width < 128) else Constants().attention_half_head
-        return Constants(attention=_share(x[0]), attention_half_len=float(np.exp(x[1])), attention_half_head=half_head)
+    def constants(x: Array) -> dict[str, float]:
+        told = {"attention": _share(x[0]), "attention_half_len": float(np.exp(x[1]))}
+        return told | {"attention_half_head": float(np.exp(x[2]))} if narrow else told
 
     def off(x: Array) -> Array:
-        c = constants(x)
+        c = replace(Constants(), **constants(x))
         out: Array = np.log(c.attention * roofline.attention_shape_share(length, width, c)) - measured
         return out
 
-    found = constants(least_squares(off, [0.5, 6.0, 3.0], loss="soft_l1", f_scale=0.05).x)
-    names = ("attention", "attention_half_len", *(("attention_half_head",) if np.any(width < 128) else ()))
-    return {name: getattr(found, name) for name in names}
+    return constants(least_squares(off, [0.5, 6.0, 3.0], loss="soft_l1", f_scale=0.05).x)
 
 
-def _table(folder: Path, name: str, shape: list[str]) -> Any:
+def _gemm(folder: Path, kinds: Sequence[str]) -> Table:
+    """Products in one of these formats, as long and wide as training has them."""
+    found = _table(folder / "gemm", "gemm_perf.parquet", ("m", "n", "k"), {"gemm_dtype": kinds})
+    edges = np.stack([found[name] for name in "mnk"])
+    return _only(found, np.all((edges >= _LEAST) & (edges <= _MOST), axis=0))
+
+
+def _attention(folder: Path) -> Table:
+    """Causal attention of whole sequences in 16 bits, where a device has enough to do."""
+    plain = {"attn_dtype": ("bfloat16",), "kv_cache_dtype": ("bfloat16",)}
+    shape = ("batch_size", "isl", "num_heads", "head_dim", "window_size", "step")
+    found = _table(folder / "attention", "context_attention_perf.parquet", shape, plain)
+    whole = (found["window_size"] == 0) & (found["step"] == 0) & np.isin(found["head_dim"], (64, 128))
+    full = (found["batch_size"] * found["num_heads"] >= 32) & (found["isl"] >= 512) & (found["isl"] <= _MOST)
+    return _only(found, whole & full)
+
+
+def _table(folder: Path, name: str, shape: Sequence[str], formats: Mapping[str, Sequence[str]]) -> Table:
     """The tables of all frameworks as one, the fastest of each shape; what a table does not say is 0."""
     import pandas as pd  # noqa: PLC0415 - no part of the development tools
 
     tables = [pd.read_parquet(path) for path in sorted(folder.glob(f"*/*/{name}"))]
-    every = pd.concat(tables).reindex(columns=[*shape, "latency"])
-    numbers = every.select_dtypes("number").columns
-    every[numbers] = every[numbers].fillna(0)
-    return every[every.latency > 0].groupby(shape, as_index=False).latency.min()
+    every = pd.concat([t[t[list(formats)].isin(formats).all(axis=1)] for t in tables])
+    every = every.reindex(columns=[*shape, "latency"]).fillna(0)
+    fastest = every[every.latency > 0].groupby(list(shape), as_index=False).latency.min()
+    return {column: fastest[column].to_numpy(float) for column in fastest}
+
+
+def _only(table: Table, which: Any) -> Table:
+    return {name: column[which] for name, column in table.items()}
 
 
 def _share(logit: float) -> float:

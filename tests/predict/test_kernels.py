@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from benchmarks.kernels.__main__ import attended, products
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -134,23 +135,19 @@ def test_priors_know_a_devices_kernels():
 
 
 def test_a_made_up_chip_is_found_again():
-    pandas = pytest.importorskip("pandas", reason="pandas reads the tables of kernels, and is not installed")
-    from benchmarks.kernels.__main__ import _attended, _products
-
-    chip, truth = (
-        accelerators()["a100-sxm-80gb"],
-        Constants(attention=0.62, attention_half_len=700, attention_half_head=39),
-    )
+    chip = accelerators()["a100-sxm-80gb"]
+    truth = Constants(attention=0.62, attention_half_len=700, attention_half_head=39)
     shapes = [(b, s, h, d) for b in (1, 4) for s in (512, 2048, 8192) for h in (32, 64) for d in (64, 128)]
-    table = pandas.DataFrame(shapes, columns=["batch_size", "isl", "num_heads", "head_dim"]).astype(float)
-    share = truth.attention * attention_shape_share(table.isl.to_numpy(), table.head_dim.to_numpy(), truth)
-    flop = 2 * table.batch_size * table.num_heads * table.isl**2 * table.head_dim
-    table["latency"] = 1e3 * flop / share / chip.peak_flop_per_s["bf16"]
-    found = _attended(table, chip.peak_flop_per_s["bf16"])
+    b, s, h, d = np.array(shapes, dtype=float).T
+    share = truth.attention * attention_shape_share(s, d, truth)
+    latency = 1e3 * 2 * b * h * s**2 * d / share / chip.peak_flop_per_s["bf16"]
+    table = {"batch_size": b, "isl": s, "num_heads": h, "head_dim": d, "latency": latency}
+    found = attended(table, chip.peak_flop_per_s["bf16"])
     assert found == pytest.approx({name: getattr(truth, name) for name in found}, rel=0.02)
+    assert len(found) == 3
     edges = [512, 1024, 2048, 4096, 8192]
-    table = pandas.DataFrame([(m, n, k) for m in edges for n in edges for k in edges], columns=["m", "n", "k"])
-    m, n, k = (table[name].to_numpy(float) for name in "mnk")
+    m, n, k = np.array([(m, n, k) for m in edges for n in edges for k in edges], dtype=float).T
     shape = matmul_shape_share(m, n, k, 1.0, 108.0, Constants(matmul_half_k=90))
-    table["latency"] = 1e3 * (2.0 * m * n * k / (0.8 * shape * chip.peak_flop_per_s["bf16"]) + 3e-6)
-    assert _products(table, chip, "bf16", Constants()) == pytest.approx((0.8, 90, 3e-6), rel=0.1)
+    latency = 1e3 * (2.0 * m * n * k / (0.8 * shape * chip.peak_flop_per_s["bf16"]) + 3e-6)
+    told = products({"m": m, "n": n, "k": k, "latency": latency}, chip, "bf16", Constants())
+    assert told == pytest.approx((0.8, 90, 3e-6), rel=0.1)
